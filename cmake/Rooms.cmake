@@ -1,0 +1,32 @@
+# tilewright_room(NAME USES room... [LINK lib...]) builds src/NAME as the library tilewright_NAME.
+# Every room's headers lie in include/tilewright/NAME; private ones beside the sources, included as "room/file.h".
+function(tilewright_room name)
+  cmake_parse_arguments(ROOM "" "" "USES;LINK;EXCLUDE" ${ARGN})
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp)
+  foreach(pattern ${ROOM_EXCLUDE})
+    list(FILTER sources EXCLUDE REGEX ${pattern})
+  endforeach()
+  if(NOT sources)
+    add_library(tilewright_${name} INTERFACE)
+    target_include_directories(tilewright_${name} INTERFACE ${PROJECT_SOURCE_DIR}/include)
+    return()
+  endif()
+  add_library(tilewright_${name} STATIC ${sources})
+  target_include_directories(tilewright_${name}
+    PUBLIC ${PROJECT_SOURCE_DIR}/include PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  list(TRANSFORM ROOM_USES PREPEND tilewright_)
+  target_link_libraries(tilewright_${name} PUBLIC ${ROOM_USES} fmt::fmt PRIVATE nlohmann_json::nlohmann_json ${ROOM_LINK})
+endfunction()
+
+# tilewright_room_tests(NAME [LINK lib...]) builds tests/NAME/*_test.cpp as NAME_tests and registers each test with CTest.
+function(tilewright_room_tests name)
+  cmake_parse_arguments(ROOM "" "" "LINK" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*_test.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${name}_tests ${sources})
+  target_include_directories(${name}_tests PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(${name}_tests PRIVATE ${ROOM_LINK} nlohmann_json::nlohmann_json GTest::gtest_main GTest::gmock)
+  gtest_discover_tests(${name}_tests DISCOVERY_TIMEOUT 120 PROPERTIES TIMEOUT 600)
+endfunction()
