@@ -1,0 +1,28 @@
+# Run with cmake -P. STEP=source joins SOURCES and HEADER to one self-contained C file OUT; STEP=blob writes OUT, a C++ file
+# that holds the bytes of SOURCE, HEADER and OBJECT.
+function(append_bytes name path)
+  file(READ ${path} hex HEX)
+  string(LENGTH "${hex}" digits)
+  math(EXPR bytes "${digits} / 2")
+  string(REGEX REPLACE "(................................)" "\\1\n" hex "${hex}")
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," hex "${hex}")
+  file(APPEND ${OUT} "extern const unsigned char ${name}[] = {\n${hex}};\nextern const unsigned long ${name}_bytes = ${bytes};\n")
+endfunction()
+
+if(STEP STREQUAL "source")
+  # Semicolons and brackets are special in CMake lists, so texts are only ever quoted.
+  file(READ ${HEADER} header)
+  set(text "")
+  string(REPLACE "|" ";" SOURCES "${SOURCES}")
+  foreach(source ${SOURCES})
+    file(READ ${source} part)
+    string(REPLACE "#include \"tilewright/runtime/abi.h\"\n" "${header}" part "${part}")
+    string(APPEND text "${part}\n")
+  endforeach()
+  file(WRITE ${OUT} "${text}")
+else()
+  file(WRITE ${OUT} "")
+  append_bytes(tilewright_kernel_support_source ${SOURCE})
+  append_bytes(tilewright_kernel_support_header ${HEADER})
+  append_bytes(tilewright_kernel_support_object ${OBJECT})
+endif()
