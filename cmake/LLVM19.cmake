@@ -1,6 +1,6 @@
 # tilewright_use_llvm(TARGET) links LLVM 19 as Debian ships it: the shared libLLVM and lld's static ELF driver.
 # A second, static copy of LLVM must never be linked beside it: the two abort on duplicate options.
-find_package(LLVM 19 REQUIRED CONFIG HINTS /usr/lib/llvm-19/lib/cmake/llvm)
+find_package(LLVM 19.1 REQUIRED CONFIG HINTS /usr/lib/llvm-19/lib/cmake/llvm)
 
 function(tilewright_use_llvm target)
   get_target_property(type ${target} TYPE)
