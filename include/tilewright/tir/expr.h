@@ -195,6 +195,19 @@ struct ReduceNode : ExprNode {
 /// Downcast by kind: `as<BinaryNode>(e)` is null when `e` is of another class. Null in, null out.
 template <typename T>
 const T* as(const Expr& e);
+template <> const IntImmNode* as(const Expr& e);
+template <> const FloatImmNode* as(const Expr& e);
+template <> const VarNode* as(const Expr& e);
+template <> const CastNode* as(const Expr& e);
+template <> const BinaryNode* as(const Expr& e);
+template <> const NotNode* as(const Expr& e);
+template <> const SelectNode* as(const Expr& e);
+template <> const LoadNode* as(const Expr& e);
+template <> const CallNode* as(const Expr& e);
+template <> const RampNode* as(const Expr& e);
+template <> const BroadcastNode* as(const Expr& e);
+template <> const LetNode* as(const Expr& e);
+template <> const ReduceNode* as(const Expr& e);
 
 // ---- Construction. All check types (Error T0xxx) and fold constants and neutral elements; nothing else is simplified.
 // Mixed integer types of one signedness widen; an integer literal takes the other operand's type; everything else needs

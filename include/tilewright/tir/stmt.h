@@ -139,6 +139,15 @@ struct AllocNode : StmtNode {
 /// Downcast by kind; null when the statement is of another kind or null.
 template <typename T>
 const T* as(const Stmt& s);
+template <> const StoreNode* as(const Stmt& s);
+template <> const ForNode* as(const Stmt& s);
+template <> const BlockNode* as(const Stmt& s);
+template <> const SeqNode* as(const Stmt& s);
+template <> const IfNode* as(const Stmt& s);
+template <> const LetStmtNode* as(const Stmt& s);
+template <> const AssertNode* as(const Stmt& s);
+template <> const EvaluateNode* as(const Stmt& s);
+template <> const AllocNode* as(const Stmt& s);
 
 Stmt store(Buffer buffer, std::vector<Expr> indices, Expr value, Expr mask = nullptr);
 Stmt make_for(Var var, Expr min, Expr extent, Stmt body, ForKind kind = ForKind::kSerial, LoopId id = {});
