@@ -1,6 +1,7 @@
 // Buffers, index maps (layouts) and regions.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,8 @@ struct BufferNode : RefCounted {
   Scope scope = Scope::kGlobal;
   /// Bytes; 0 means the element's natural alignment.
   int alignment = 0;
+  /// Who made the buffer: the tensor expression behind a tensor's buffer. Null in loop IR, no part of equality.
+  std::shared_ptr<const void> origin;
 };
 void destroy(const BufferNode* node);
 

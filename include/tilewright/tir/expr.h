@@ -167,6 +167,8 @@ struct IterVar {
   Var var;
   Range domain;
   IterKind kind = IterKind::kSpatial;
+  /// An axis stands for its variable in expressions.
+  operator Expr() const { return var; }  // NOLINT(google-explicit-constructor)
 };
 
 /// A commutative, associative combiner of one or several values (a tuple), with its identity.
