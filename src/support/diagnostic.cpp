@@ -16,7 +16,8 @@ std::string Diagnostic::render(bool color) const {
   const char* word = is_error ? "error" : "warning";
   const char* on = !color ? "" : is_error ? "\x1b[1;31m" : "\x1b[1;33m";
   const char* off = color ? "\x1b[0m" : "";
-  std::string text = code.empty() ? fmt::format("{}{}:{} ", on, word, off) : fmt::format("{}{}[{}]{} ", on, word, code, off);
+  std::string text =
+      code.empty() ? fmt::format("{}{}:{} ", on, word, off) : fmt::format("{}{}[{}]{} ", on, word, code, off);
   if (!operation.empty()) text += operation + ": ";
   text += message;
   if (!place.empty() || !listing.empty()) {
@@ -48,7 +49,8 @@ Error::Error(std::string code, std::string operation, std::string message)
       }()) {}
 
 void internal_error(std::string_view condition, const char* file, int line) {
-  throw Error("D0001", "internal error", fmt::format("`{}` does not hold at {}:{}; please report this", condition, file, line));
+  throw Error("D0001", "internal error",
+              fmt::format("`{}` does not hold at {}:{}; please report this", condition, file, line));
 }
 
 }  // namespace tilewright

@@ -11,7 +11,9 @@ namespace {
 constexpr const char* kScopeNames[] = {"global", "shared", "local", "warp", "fragment", "register"};
 }
 
-const char* scope_name(Scope scope) { return kScopeNames[static_cast<size_t>(scope)]; }
+const char* scope_name(Scope scope) {
+  return kScopeNames[static_cast<size_t>(scope)];
+}
 
 bool parse_scope(std::string_view text, Scope* scope) {
   for (size_t i = 0; i < std::size(kScopeNames); ++i) {
@@ -23,8 +25,12 @@ bool parse_scope(std::string_view text, Scope* scope) {
   return false;
 }
 
-void destroy(const IndexMapNode* node) { delete node; }
-void destroy(const BufferNode* node) { delete node; }
+void destroy(const IndexMapNode* node) {
+  delete node;
+}
+void destroy(const BufferNode* node) {
+  delete node;
+}
 
 IndexMap make_index_map(std::vector<Var> inputs, std::vector<Expr> outputs, std::vector<Expr> output_shape) {
   if (outputs.size() != output_shape.size())

@@ -10,7 +10,8 @@
 namespace tilewright::tir {
 namespace {
 
-[[noreturn]] void type_error(const char* code, std::string_view operation, std::string message, std::string remedy = {}) {
+[[noreturn]] void type_error(const char* code, std::string_view operation, std::string message,
+                             std::string remedy = {}) {
   Diagnostic d;
   d.code = code;
   d.operation = operation;
@@ -21,24 +22,42 @@ namespace {
 
 const char* symbol(ExprKind kind) {
   switch (kind) {
-    case ExprKind::kAdd: return "+";
-    case ExprKind::kSub: return "-";
-    case ExprKind::kMul: return "*";
-    case ExprKind::kDiv: return "/";
-    case ExprKind::kFloorDiv: return "floordiv";
-    case ExprKind::kFloorMod: return "floormod";
-    case ExprKind::kMin: return "min";
-    case ExprKind::kMax: return "max";
-    case ExprKind::kEq: return "==";
-    case ExprKind::kNe: return "!=";
-    case ExprKind::kLt: return "<";
-    case ExprKind::kLe: return "<=";
-    case ExprKind::kGt: return ">";
-    case ExprKind::kGe: return ">=";
-    case ExprKind::kAnd: return "&&";
-    case ExprKind::kOr: return "||";
-    case ExprKind::kSelect: return "select";
-    default: return "?";
+    case ExprKind::kAdd:
+      return "+";
+    case ExprKind::kSub:
+      return "-";
+    case ExprKind::kMul:
+      return "*";
+    case ExprKind::kDiv:
+      return "/";
+    case ExprKind::kFloorDiv:
+      return "floordiv";
+    case ExprKind::kFloorMod:
+      return "floormod";
+    case ExprKind::kMin:
+      return "min";
+    case ExprKind::kMax:
+      return "max";
+    case ExprKind::kEq:
+      return "==";
+    case ExprKind::kNe:
+      return "!=";
+    case ExprKind::kLt:
+      return "<";
+    case ExprKind::kLe:
+      return "<=";
+    case ExprKind::kGt:
+      return ">";
+    case ExprKind::kGe:
+      return ">=";
+    case ExprKind::kAnd:
+      return "&&";
+    case ExprKind::kOr:
+      return "||";
+    case ExprKind::kSelect:
+      return "select";
+    default:
+      return "?";
   }
 }
 
@@ -60,14 +79,19 @@ bool less(DataType t, int64_t a, int64_t b) {
   return t.is_uint() ? static_cast<uint64_t>(a) < static_cast<uint64_t>(b) : a < b;
 }
 
-Expr bool_const(bool value, int lanes) { return lanes > 1 ? broadcast(Expr(value), lanes) : Expr(value); }
+Expr bool_const(bool value, int lanes) {
+  return lanes > 1 ? broadcast(Expr(value), lanes) : Expr(value);
+}
 
 Expr fold_int(ExprKind kind, DataType t, int64_t a, int64_t b) {
   const auto ua = static_cast<uint64_t>(a), ub = static_cast<uint64_t>(b);
   switch (kind) {
-    case ExprKind::kAdd: return make_int(t, wrap(t, ua + ub));
-    case ExprKind::kSub: return make_int(t, wrap(t, ua - ub));
-    case ExprKind::kMul: return make_int(t, wrap(t, ua * ub));
+    case ExprKind::kAdd:
+      return make_int(t, wrap(t, ua + ub));
+    case ExprKind::kSub:
+      return make_int(t, wrap(t, ua - ub));
+    case ExprKind::kMul:
+      return make_int(t, wrap(t, ua * ub));
     case ExprKind::kFloorDiv:
     case ExprKind::kFloorMod: {
       if (b == 0) return nullptr;
@@ -78,15 +102,24 @@ Expr fold_int(ExprKind kind, DataType t, int64_t a, int64_t b) {
       if (r != 0 && (r < 0) != (b < 0)) --q, r += b;
       return make_int(t, div ? q : r);
     }
-    case ExprKind::kMin: return make_int(t, less(t, b, a) ? b : a);
-    case ExprKind::kMax: return make_int(t, less(t, a, b) ? b : a);
-    case ExprKind::kEq: return Expr(a == b);
-    case ExprKind::kNe: return Expr(a != b);
-    case ExprKind::kLt: return Expr(less(t, a, b));
-    case ExprKind::kLe: return Expr(!less(t, b, a));
-    case ExprKind::kGt: return Expr(less(t, b, a));
-    case ExprKind::kGe: return Expr(!less(t, a, b));
-    default: return nullptr;
+    case ExprKind::kMin:
+      return make_int(t, less(t, b, a) ? b : a);
+    case ExprKind::kMax:
+      return make_int(t, less(t, a, b) ? b : a);
+    case ExprKind::kEq:
+      return Expr(a == b);
+    case ExprKind::kNe:
+      return Expr(a != b);
+    case ExprKind::kLt:
+      return Expr(less(t, a, b));
+    case ExprKind::kLe:
+      return Expr(!less(t, b, a));
+    case ExprKind::kGt:
+      return Expr(less(t, b, a));
+    case ExprKind::kGe:
+      return Expr(!less(t, a, b));
+    default:
+      return nullptr;
   }
 }
 
@@ -119,7 +152,8 @@ Expr fold_neutral(ExprKind kind, const Expr& a, const Expr& b) {
     case ExprKind::kMax:
       if (a.same_as(b)) return a;
       return nullptr;
-    default: return nullptr;
+    default:
+      return nullptr;
   }
 }
 
@@ -135,7 +169,8 @@ void match_types(ExprKind kind, Expr& a, Expr& b) {
     } else if ((literal_a || (float_literal_a && tb.is_floating())) && !tb.is_bool()) {
       a = literal_a && tb.is_floating() ? make_const(tb, static_cast<double>(as<IntImmNode>(a)->value)) : cast(tb, a);
     } else if (ta.code == tb.code && ta.is_integer()) {
-      (ta.bits < tb.bits ? a : b) = ta.bits < tb.bits ? cast(tb.with_lanes(a.dtype().lanes), a) : cast(ta.with_lanes(b.dtype().lanes), b);
+      (ta.bits < tb.bits ? a : b) =
+          ta.bits < tb.bits ? cast(tb.with_lanes(a.dtype().lanes), a) : cast(ta.with_lanes(b.dtype().lanes), b);
     } else {
       type_error("T0102", symbol(kind), fmt::format("operands have types {} and {}", a.dtype().str(), b.dtype().str()),
                  fmt::format("cast one operand, for example cast({}, x)", (ta.is_floating() ? ta : tb).str()));
@@ -143,9 +178,11 @@ void match_types(ExprKind kind, Expr& a, Expr& b) {
   }
   if (lanes > 1) {
     for (Expr* e : {&a, &b}) {
-      if (e->dtype().lanes == 1) *e = broadcast(*e, lanes);
+      if (e->dtype().lanes == 1)
+        *e = broadcast(*e, lanes);
       else if (e->dtype().lanes != lanes)
-        type_error("T0103", symbol(kind), fmt::format("vectors of {} and {} lanes cannot be combined", a.dtype().lanes, b.dtype().lanes));
+        type_error("T0103", symbol(kind),
+                   fmt::format("vectors of {} and {} lanes cannot be combined", a.dtype().lanes, b.dtype().lanes));
     }
   }
 }
@@ -172,7 +209,8 @@ Expr make_const(DataType dtype, double value) {
   if (dtype.is_floating()) return Expr(new FloatImmNode(dtype, value));
   if (dtype.is_bool()) return Expr(value != 0);
   if (!dtype.is_integer()) type_error("T0104", "constant", fmt::format("type {} has no constants", dtype.str()));
-  if (!(std::abs(value) < 9.3e18)) type_error("T0105", "constant", fmt::format("{} does not fit into {}", value, dtype.str()));
+  if (!(std::abs(value) < 9.3e18))
+    type_error("T0105", "constant", fmt::format("{} does not fit into {}", value, dtype.str()));
   return make_int(dtype, static_cast<int64_t>(value));
 }
 
@@ -183,7 +221,8 @@ Expr make_binary(ExprKind kind, Expr a, Expr b) {
   if (kind == ExprKind::kAnd || kind == ExprKind::kOr) {
     for (const Expr* e : {&a, &b}) {
       if (!e->dtype().is_bool())
-        type_error("T0106", symbol(kind), fmt::format("an operand has type {}, expected bool", e->dtype().str()), "compare it, for example x != 0");
+        type_error("T0106", symbol(kind), fmt::format("an operand has type {}, expected bool", e->dtype().str()),
+                   "compare it, for example x != 0");
     }
     match_types(kind, a, b);
     Expr folded = fold_logic(kind, a, b);
@@ -196,7 +235,8 @@ Expr make_binary(ExprKind kind, Expr a, Expr b) {
   if (t.is_bool() && !(kind == ExprKind::kEq || kind == ExprKind::kNe))
     type_error("T0108", symbol(kind), "operands are bool", "cast them to a number first");
   if (kind == ExprKind::kDiv && !t.is_floating())
-    type_error("T0109", "/", fmt::format("operands have type {}; / divides floats only", t.str()), "write floordiv(a, b), or cast to a float type");
+    type_error("T0109", "/", fmt::format("operands have type {}; / divides floats only", t.str()),
+               "write floordiv(a, b), or cast to a float type");
   if ((kind == ExprKind::kFloorDiv || kind == ExprKind::kFloorMod) && !t.is_integer())
     type_error("T0110", symbol(kind), fmt::format("operands have type {}, expected integers", t.str()));
   if (!t.is_floating()) {
@@ -238,22 +278,32 @@ Expr cast(DataType dtype, Expr value) {
   return Expr(new CastNode(dtype, std::move(value)));
 }
 
-Expr floordiv(Expr a, Expr b) { return make_binary(ExprKind::kFloorDiv, std::move(a), std::move(b)); }
-Expr floormod(Expr a, Expr b) { return make_binary(ExprKind::kFloorMod, std::move(a), std::move(b)); }
+Expr floordiv(Expr a, Expr b) {
+  return make_binary(ExprKind::kFloorDiv, std::move(a), std::move(b));
+}
+Expr floormod(Expr a, Expr b) {
+  return make_binary(ExprKind::kFloorMod, std::move(a), std::move(b));
+}
 Expr ceildiv(Expr a, Expr b) {
   require(b, "ceildiv");
   return floordiv(std::move(a) + (b - 1), b);
 }
-Expr min(Expr a, Expr b) { return make_binary(ExprKind::kMin, std::move(a), std::move(b)); }
-Expr max(Expr a, Expr b) { return make_binary(ExprKind::kMax, std::move(a), std::move(b)); }
+Expr min(Expr a, Expr b) {
+  return make_binary(ExprKind::kMin, std::move(a), std::move(b));
+}
+Expr max(Expr a, Expr b) {
+  return make_binary(ExprKind::kMax, std::move(a), std::move(b));
+}
 
 Expr select(Expr condition, Expr true_value, Expr false_value) {
   require(condition, "select");
   require(true_value, "select");
   require(false_value, "select");
   if (!condition.dtype().is_bool())
-    type_error("T0106", "select", fmt::format("the condition has type {}, expected bool", condition.dtype().str()), "compare it, for example x != 0");
-  if (!(true_value.dtype().is_bool() && false_value.dtype().is_bool())) match_types(ExprKind::kSelect, true_value, false_value);
+    type_error("T0106", "select", fmt::format("the condition has type {}, expected bool", condition.dtype().str()),
+               "compare it, for example x != 0");
+  if (!(true_value.dtype().is_bool() && false_value.dtype().is_bool()))
+    match_types(ExprKind::kSelect, true_value, false_value);
   const int lanes = std::max(condition.dtype().lanes, true_value.dtype().lanes);
   if (condition.dtype().lanes < lanes) condition = broadcast(condition, lanes);
   if (true_value.dtype().lanes < lanes) true_value = broadcast(true_value, lanes);
@@ -267,19 +317,23 @@ Expr make_let(Var var, Expr value, Expr body) {
   require(value, "let");
   require(body, "let");
   if (var.dtype() != value.dtype())
-    type_error("T0112", "let", fmt::format("`{}` has type {}, its value {}", var.name(), var.dtype().str(), value.dtype().str()));
+    type_error("T0112", "let",
+               fmt::format("`{}` has type {}, its value {}", var.name(), var.dtype().str(), value.dtype().str()));
   return Expr(new LetNode(std::move(var), std::move(value), std::move(body)));
 }
 
 Expr load(const Buffer& buffer, std::vector<Expr> indices, Expr mask) {
   if (!buffer.defined()) type_error("T0101", "load", "the buffer is missing");
   if (indices.size() != buffer.shape().size())
-    type_error("T0113", "load", fmt::format("`{}` has {} dimensions, got {} indices", buffer.name(), buffer.shape().size(), indices.size()));
+    type_error(
+        "T0113", "load",
+        fmt::format("`{}` has {} dimensions, got {} indices", buffer.name(), buffer.shape().size(), indices.size()));
   int lanes = 1;
   for (Expr& index : indices) {
     require(index, "load");
     if (!index.dtype().is_integer())
-      type_error("T0114", "load", fmt::format("an index of `{}` has type {}, expected an integer", buffer.name(), index.dtype().str()));
+      type_error("T0114", "load",
+                 fmt::format("an index of `{}` has type {}, expected an integer", buffer.name(), index.dtype().str()));
     if (index.dtype().element() != kI64) index = cast(kI64.with_lanes(index.dtype().lanes), index);
     if (index.dtype().lanes > 1) lanes = index.dtype().lanes;
   }
@@ -298,7 +352,8 @@ Expr broadcast(Expr value, int lanes) {
   require(value, "broadcast");
   if (lanes == 1 || value.dtype().lanes == lanes) return value;
   if (value.dtype().lanes != 1)
-    type_error("T0103", "broadcast", fmt::format("a vector of {} lanes cannot become one of {}", value.dtype().lanes, lanes));
+    type_error("T0103", "broadcast",
+               fmt::format("a vector of {} lanes cannot become one of {}", value.dtype().lanes, lanes));
   return Expr(new BroadcastNode(std::move(value), lanes));
 }
 
@@ -322,11 +377,13 @@ Expr call(Intrinsic op, std::vector<Expr> args) {
   }
   const DataType t = args[0].dtype();
   const bool bits = op == Intrinsic::kShiftLeft || op == Intrinsic::kShiftRight || op == Intrinsic::kBitAnd ||
-                    op == Intrinsic::kBitOr || op == Intrinsic::kBitXor || op == Intrinsic::kBitNot || op == Intrinsic::kPopcount;
+                    op == Intrinsic::kBitOr || op == Intrinsic::kBitXor || op == Intrinsic::kBitNot ||
+                    op == Intrinsic::kPopcount;
   const bool ok = bits ? t.is_integer() : op == Intrinsic::kAbs ? t.is_floating() || t.is_integer() : t.is_floating();
   if (!ok)
     type_error("T0117", intrinsic_name(op),
-               fmt::format("its argument has type {}, expected {}", t.str(), bits ? "an integer" : "a float"), "cast the argument");
+               fmt::format("its argument has type {}, expected {}", t.str(), bits ? "an integer" : "a float"),
+               "cast the argument");
   if (op == Intrinsic::kIsNan) return Expr(new CallNode(kBool.with_lanes(t.lanes), op, {}, std::move(args)));
   return Expr(new CallNode(t, op, {}, std::move(args)));
 }
@@ -341,16 +398,27 @@ Expr reinterpret(DataType dtype, Expr value) {
   require(value, "reinterpret");
   if (dtype.lanes == 1) dtype = dtype.with_lanes(value.dtype().lanes);
   if (dtype == value.dtype()) return value;
-  if (dtype.bits != value.dtype().bits || dtype.lanes != value.dtype().lanes || dtype.is_bool() || value.dtype().is_bool())
+  if (dtype.bits != value.dtype().bits || dtype.lanes != value.dtype().lanes || dtype.is_bool() ||
+      value.dtype().is_bool())
     type_error("T0119", "reinterpret", fmt::format("{} and {} differ in width", value.dtype().str(), dtype.str()));
   return Expr(new CallNode(dtype, Intrinsic::kReinterpret, {}, {std::move(value)}));
 }
 
-Expr operator+(Expr a, Expr b) { return make_binary(ExprKind::kAdd, std::move(a), std::move(b)); }
-Expr operator-(Expr a, Expr b) { return make_binary(ExprKind::kSub, std::move(a), std::move(b)); }
-Expr operator*(Expr a, Expr b) { return make_binary(ExprKind::kMul, std::move(a), std::move(b)); }
-Expr operator/(Expr a, Expr b) { return make_binary(ExprKind::kDiv, std::move(a), std::move(b)); }
-Expr operator%(Expr a, Expr b) { return floormod(std::move(a), std::move(b)); }
+Expr operator+(Expr a, Expr b) {
+  return make_binary(ExprKind::kAdd, std::move(a), std::move(b));
+}
+Expr operator-(Expr a, Expr b) {
+  return make_binary(ExprKind::kSub, std::move(a), std::move(b));
+}
+Expr operator*(Expr a, Expr b) {
+  return make_binary(ExprKind::kMul, std::move(a), std::move(b));
+}
+Expr operator/(Expr a, Expr b) {
+  return make_binary(ExprKind::kDiv, std::move(a), std::move(b));
+}
+Expr operator%(Expr a, Expr b) {
+  return floormod(std::move(a), std::move(b));
+}
 Expr operator-(Expr a) {
   require(a, "-");
   // -0.0 - x keeps the sign of zero right for floats.
@@ -358,31 +426,69 @@ Expr operator-(Expr a) {
   const DataType t = a.dtype();
   return (t.is_floating() ? make_const(t, -0.0) : make_int(t, 0)) - std::move(a);
 }
-Expr operator<(Expr a, Expr b) { return make_binary(ExprKind::kLt, std::move(a), std::move(b)); }
-Expr operator<=(Expr a, Expr b) { return make_binary(ExprKind::kLe, std::move(a), std::move(b)); }
-Expr operator>(Expr a, Expr b) { return make_binary(ExprKind::kGt, std::move(a), std::move(b)); }
-Expr operator>=(Expr a, Expr b) { return make_binary(ExprKind::kGe, std::move(a), std::move(b)); }
-Expr operator==(Expr a, Expr b) { return make_binary(ExprKind::kEq, std::move(a), std::move(b)); }
-Expr operator!=(Expr a, Expr b) { return make_binary(ExprKind::kNe, std::move(a), std::move(b)); }
-Expr operator&&(Expr a, Expr b) { return make_binary(ExprKind::kAnd, std::move(a), std::move(b)); }
-Expr operator||(Expr a, Expr b) { return make_binary(ExprKind::kOr, std::move(a), std::move(b)); }
+Expr operator<(Expr a, Expr b) {
+  return make_binary(ExprKind::kLt, std::move(a), std::move(b));
+}
+Expr operator<=(Expr a, Expr b) {
+  return make_binary(ExprKind::kLe, std::move(a), std::move(b));
+}
+Expr operator>(Expr a, Expr b) {
+  return make_binary(ExprKind::kGt, std::move(a), std::move(b));
+}
+Expr operator>=(Expr a, Expr b) {
+  return make_binary(ExprKind::kGe, std::move(a), std::move(b));
+}
+Expr operator==(Expr a, Expr b) {
+  return make_binary(ExprKind::kEq, std::move(a), std::move(b));
+}
+Expr operator!=(Expr a, Expr b) {
+  return make_binary(ExprKind::kNe, std::move(a), std::move(b));
+}
+Expr operator&&(Expr a, Expr b) {
+  return make_binary(ExprKind::kAnd, std::move(a), std::move(b));
+}
+Expr operator||(Expr a, Expr b) {
+  return make_binary(ExprKind::kOr, std::move(a), std::move(b));
+}
 Expr operator!(Expr a) {
   require(a, "!");
-  if (!a.dtype().is_bool()) type_error("T0106", "!", fmt::format("the operand has type {}, expected bool", a.dtype().str()), "compare it, for example x == 0");
+  if (!a.dtype().is_bool())
+    type_error("T0106", "!", fmt::format("the operand has type {}, expected bool", a.dtype().str()),
+               "compare it, for example x == 0");
   if (is_true(a)) return bool_const(false, a.dtype().lanes);
   if (is_false(a)) return bool_const(true, a.dtype().lanes);
   if (const auto* n = as<NotNode>(a)) return n->value;
   return Expr(new NotNode(std::move(a)));
 }
-Expr exp(Expr x) { return call(Intrinsic::kExp, {std::move(x)}); }
-Expr log(Expr x) { return call(Intrinsic::kLog, {std::move(x)}); }
-Expr tanh(Expr x) { return call(Intrinsic::kTanh, {std::move(x)}); }
-Expr erf(Expr x) { return call(Intrinsic::kErf, {std::move(x)}); }
-Expr sigmoid(Expr x) { return call(Intrinsic::kSigmoid, {std::move(x)}); }
-Expr sqrt(Expr x) { return call(Intrinsic::kSqrt, {std::move(x)}); }
-Expr rsqrt(Expr x) { return call(Intrinsic::kRsqrt, {std::move(x)}); }
-Expr abs(Expr x) { return call(Intrinsic::kAbs, {std::move(x)}); }
-Expr pow(Expr x, Expr y) { return call(Intrinsic::kPow, {std::move(x), std::move(y)}); }
-Expr fma(Expr a, Expr b, Expr c) { return call(Intrinsic::kFma, {std::move(a), std::move(b), std::move(c)}); }
+Expr exp(Expr x) {
+  return call(Intrinsic::kExp, {std::move(x)});
+}
+Expr log(Expr x) {
+  return call(Intrinsic::kLog, {std::move(x)});
+}
+Expr tanh(Expr x) {
+  return call(Intrinsic::kTanh, {std::move(x)});
+}
+Expr erf(Expr x) {
+  return call(Intrinsic::kErf, {std::move(x)});
+}
+Expr sigmoid(Expr x) {
+  return call(Intrinsic::kSigmoid, {std::move(x)});
+}
+Expr sqrt(Expr x) {
+  return call(Intrinsic::kSqrt, {std::move(x)});
+}
+Expr rsqrt(Expr x) {
+  return call(Intrinsic::kRsqrt, {std::move(x)});
+}
+Expr abs(Expr x) {
+  return call(Intrinsic::kAbs, {std::move(x)});
+}
+Expr pow(Expr x, Expr y) {
+  return call(Intrinsic::kPow, {std::move(x), std::move(y)});
+}
+Expr fma(Expr a, Expr b, Expr c) {
+  return call(Intrinsic::kFma, {std::move(a), std::move(b), std::move(c)});
+}
 
 }  // namespace tilewright::tir

@@ -11,9 +11,12 @@
 namespace tilewright::tir {
 
 void Annotations::set(std::string key, AnnotationValue value) {
-  const auto at = std::lower_bound(items_.begin(), items_.end(), key, [](const auto& item, const std::string& k) { return item.first < k; });
-  if (at != items_.end() && at->first == key) at->second = std::move(value);
-  else items_.emplace(at, std::move(key), std::move(value));
+  const auto at = std::lower_bound(items_.begin(), items_.end(), key,
+                                   [](const auto& item, const std::string& k) { return item.first < k; });
+  if (at != items_.end() && at->first == key)
+    at->second = std::move(value);
+  else
+    items_.emplace(at, std::move(key), std::move(value));
 }
 void Annotations::erase(std::string_view key) {
   std::erase_if(items_, [&](const auto& item) { return item.first == key; });
@@ -32,23 +35,43 @@ int64_t Annotations::get_int(std::string_view key, int64_t fallback) const {
 
 void destroy(const StmtNode* node) {
   switch (node->kind) {
-    case StmtKind::kStore: delete static_cast<const StoreNode*>(node); return;
-    case StmtKind::kFor: delete static_cast<const ForNode*>(node); return;
-    case StmtKind::kBlock: delete static_cast<const BlockNode*>(node); return;
-    case StmtKind::kSeq: delete static_cast<const SeqNode*>(node); return;
-    case StmtKind::kIf: delete static_cast<const IfNode*>(node); return;
-    case StmtKind::kLet: delete static_cast<const LetStmtNode*>(node); return;
-    case StmtKind::kAssert: delete static_cast<const AssertNode*>(node); return;
-    case StmtKind::kEvaluate: delete static_cast<const EvaluateNode*>(node); return;
-    case StmtKind::kAlloc: delete static_cast<const AllocNode*>(node); return;
+    case StmtKind::kStore:
+      delete static_cast<const StoreNode*>(node);
+      return;
+    case StmtKind::kFor:
+      delete static_cast<const ForNode*>(node);
+      return;
+    case StmtKind::kBlock:
+      delete static_cast<const BlockNode*>(node);
+      return;
+    case StmtKind::kSeq:
+      delete static_cast<const SeqNode*>(node);
+      return;
+    case StmtKind::kIf:
+      delete static_cast<const IfNode*>(node);
+      return;
+    case StmtKind::kLet:
+      delete static_cast<const LetStmtNode*>(node);
+      return;
+    case StmtKind::kAssert:
+      delete static_cast<const AssertNode*>(node);
+      return;
+    case StmtKind::kEvaluate:
+      delete static_cast<const EvaluateNode*>(node);
+      return;
+    case StmtKind::kAlloc:
+      delete static_cast<const AllocNode*>(node);
+      return;
   }
 }
-void destroy(const PrimFuncNode* node) { delete node; }
+void destroy(const PrimFuncNode* node) {
+  delete node;
+}
 
-#define TILEWRIGHT_AS(Node, k)                                                                     \
-  template <>                                                                                      \
-  const Node* as<Node>(const Stmt& s) {                                                            \
-    return s.get() && s.kind() == StmtKind::k ? static_cast<const Node*>(s.get()) : nullptr;       \
+#define TILEWRIGHT_AS(Node, k)                                                               \
+  template <>                                                                                \
+  const Node* as<Node>(const Stmt& s) {                                                      \
+    return s.get() && s.kind() == StmtKind::k ? static_cast<const Node*>(s.get()) : nullptr; \
   }
 TILEWRIGHT_AS(StoreNode, kStore)
 TILEWRIGHT_AS(ForNode, kFor)
@@ -63,24 +86,37 @@ TILEWRIGHT_AS(AllocNode, kAlloc)
 
 const char* for_kind_name(ForKind kind) {
   switch (kind) {
-    case ForKind::kSerial: return "serial";
-    case ForKind::kParallel: return "parallel";
-    case ForKind::kVectorized: return "vectorized";
-    case ForKind::kUnrolled: return "unrolled";
-    case ForKind::kThreadBinding: return "thread_binding";
+    case ForKind::kSerial:
+      return "serial";
+    case ForKind::kParallel:
+      return "parallel";
+    case ForKind::kVectorized:
+      return "vectorized";
+    case ForKind::kUnrolled:
+      return "unrolled";
+    case ForKind::kThreadBinding:
+      return "thread_binding";
   }
   return "?";
 }
 const char* thread_tag_name(ThreadTag tag) {
   switch (tag) {
-    case ThreadTag::kNone: return "none";
-    case ThreadTag::kBlockX: return "blockIdx.x";
-    case ThreadTag::kBlockY: return "blockIdx.y";
-    case ThreadTag::kBlockZ: return "blockIdx.z";
-    case ThreadTag::kThreadX: return "threadIdx.x";
-    case ThreadTag::kThreadY: return "threadIdx.y";
-    case ThreadTag::kThreadZ: return "threadIdx.z";
-    case ThreadTag::kVirtual: return "vthread";
+    case ThreadTag::kNone:
+      return "none";
+    case ThreadTag::kBlockX:
+      return "blockIdx.x";
+    case ThreadTag::kBlockY:
+      return "blockIdx.y";
+    case ThreadTag::kBlockZ:
+      return "blockIdx.z";
+    case ThreadTag::kThreadX:
+      return "threadIdx.x";
+    case ThreadTag::kThreadY:
+      return "threadIdx.y";
+    case ThreadTag::kThreadZ:
+      return "threadIdx.z";
+    case ThreadTag::kVirtual:
+      return "vthread";
   }
   return "?";
 }
@@ -88,7 +124,9 @@ const char* thread_tag_name(ThreadTag tag) {
 Stmt store(Buffer buffer, std::vector<Expr> indices, Expr value, Expr mask) {
   if (!buffer.defined() || !value.defined()) throw Error("T0101", "store", "the buffer or the value is missing");
   if (indices.size() != buffer.shape().size())
-    throw Error("T0113", "store", fmt::format("`{}` has {} dimensions, got {} indices", buffer.name(), buffer.shape().size(), indices.size()));
+    throw Error(
+        "T0113", "store",
+        fmt::format("`{}` has {} dimensions, got {} indices", buffer.name(), buffer.shape().size(), indices.size()));
   int lanes = value.dtype().lanes;
   for (Expr& index : indices) {
     if (!index.defined() || !index.dtype().is_integer())
@@ -97,9 +135,12 @@ Stmt store(Buffer buffer, std::vector<Expr> indices, Expr value, Expr mask) {
     lanes = std::max<int>(lanes, index.dtype().lanes);
   }
   if (value.dtype().element() != buffer.dtype().element()) {
-    if (as<IntImmNode>(value) || as<FloatImmNode>(value)) value = cast(buffer.dtype().element(), value);
+    if (as<IntImmNode>(value) || as<FloatImmNode>(value))
+      value = cast(buffer.dtype().element(), value);
     else
-      throw Error("T0121", "store", fmt::format("`{}` holds {}, the value has type {}", buffer.name(), buffer.dtype().str(), value.dtype().str()));
+      throw Error("T0121", "store",
+                  fmt::format("`{}` holds {}, the value has type {}", buffer.name(), buffer.dtype().str(),
+                              value.dtype().str()));
   }
   if (value.dtype().lanes < lanes) value = broadcast(value, lanes);
   auto* node = new StoreNode;
@@ -127,8 +168,10 @@ Stmt seq(std::vector<Stmt> items) {
   if (nested) {
     std::vector<Stmt> flat;
     for (Stmt& s : items) {
-      if (const auto* inner = as<SeqNode>(s)) flat.insert(flat.end(), inner->items.begin(), inner->items.end());
-      else if (s.defined()) flat.push_back(std::move(s));
+      if (const auto* inner = as<SeqNode>(s))
+        flat.insert(flat.end(), inner->items.begin(), inner->items.end());
+      else if (s.defined())
+        flat.push_back(std::move(s));
     }
     items = std::move(flat);
   }
@@ -169,8 +212,12 @@ Stmt alloc(Buffer buffer, Stmt body) {
   node->body = std::move(body);
   return Stmt(node);
 }
-Stmt make_stmt(ForNode node) { return Stmt(new ForNode(std::move(node))); }
-Stmt make_stmt(BlockNode node) { return Stmt(new BlockNode(std::move(node))); }
+Stmt make_stmt(ForNode node) {
+  return Stmt(new ForNode(std::move(node)));
+}
+Stmt make_stmt(BlockNode node) {
+  return Stmt(new BlockNode(std::move(node)));
+}
 
 PrimFunc PrimFunc::with_body(Stmt body) const {
   PrimFuncNode copy = *get();

@@ -4,17 +4,24 @@ namespace tilewright::tir {
 
 // ---- Visitor
 
-void Visitor::visit(const Expr& e) { visit_children(e); }
-void Visitor::visit(const Stmt& s) { visit_children(s); }
+void Visitor::visit(const Expr& e) {
+  visit_children(e);
+}
+void Visitor::visit(const Stmt& s) {
+  visit_children(s);
+}
 
 void Visitor::visit_children(const Expr& e) {
   if (!e.defined()) return;
   switch (e.kind()) {
     case ExprKind::kIntImm:
     case ExprKind::kFloatImm:
-    case ExprKind::kVar: return;
-    case ExprKind::kCast: return visit(as<CastNode>(e)->value);
-    case ExprKind::kNot: return visit(as<NotNode>(e)->value);
+    case ExprKind::kVar:
+      return;
+    case ExprKind::kCast:
+      return visit(as<CastNode>(e)->value);
+    case ExprKind::kNot:
+      return visit(as<NotNode>(e)->value);
     case ExprKind::kSelect: {
       const auto* n = as<SelectNode>(e);
       visit(n->condition);
@@ -30,9 +37,14 @@ void Visitor::visit_children(const Expr& e) {
     case ExprKind::kCall:
       for (const Expr& a : as<CallNode>(e)->args) visit(a);
       return;
-    case ExprKind::kRamp: visit(as<RampNode>(e)->base); return visit(as<RampNode>(e)->stride);
-    case ExprKind::kBroadcast: return visit(as<BroadcastNode>(e)->value);
-    case ExprKind::kLet: visit(as<LetNode>(e)->value); return visit(as<LetNode>(e)->body);
+    case ExprKind::kRamp:
+      visit(as<RampNode>(e)->base);
+      return visit(as<RampNode>(e)->stride);
+    case ExprKind::kBroadcast:
+      return visit(as<BroadcastNode>(e)->value);
+    case ExprKind::kLet:
+      visit(as<LetNode>(e)->value);
+      return visit(as<LetNode>(e)->body);
     case ExprKind::kReduce: {
       const auto* n = as<ReduceNode>(e);
       for (const Expr& x : n->sources) visit(x);
@@ -40,7 +52,9 @@ void Visitor::visit_children(const Expr& e) {
       if (n->condition.defined()) visit(n->condition);
       return;
     }
-    default: visit(as<BinaryNode>(e)->a); return visit(as<BinaryNode>(e)->b);
+    default:
+      visit(as<BinaryNode>(e)->a);
+      return visit(as<BinaryNode>(e)->b);
   }
 }
 
@@ -83,17 +97,26 @@ void Visitor::visit_children(const Stmt& s) {
       if (n->else_body.defined()) visit(n->else_body);
       return;
     }
-    case StmtKind::kLet: visit(as<LetStmtNode>(s)->value); return visit(as<LetStmtNode>(s)->body);
-    case StmtKind::kAssert: return visit(as<AssertNode>(s)->condition);
-    case StmtKind::kEvaluate: return visit(as<EvaluateNode>(s)->value);
-    case StmtKind::kAlloc: return visit(as<AllocNode>(s)->body);
+    case StmtKind::kLet:
+      visit(as<LetStmtNode>(s)->value);
+      return visit(as<LetStmtNode>(s)->body);
+    case StmtKind::kAssert:
+      return visit(as<AssertNode>(s)->condition);
+    case StmtKind::kEvaluate:
+      return visit(as<EvaluateNode>(s)->value);
+    case StmtKind::kAlloc:
+      return visit(as<AllocNode>(s)->body);
   }
 }
 
 // ---- Mutator
 
-Expr Mutator::mutate(const Expr& e) { return mutate_children(e); }
-Stmt Mutator::mutate(const Stmt& s) { return mutate_children(s); }
+Expr Mutator::mutate(const Expr& e) {
+  return mutate_children(e);
+}
+Stmt Mutator::mutate(const Stmt& s) {
+  return mutate_children(s);
+}
 
 namespace {
 
@@ -120,7 +143,8 @@ Expr Mutator::mutate_children(const Expr& e) {
   switch (e.kind()) {
     case ExprKind::kIntImm:
     case ExprKind::kFloatImm:
-    case ExprKind::kVar: return e;
+    case ExprKind::kVar:
+      return e;
     case ExprKind::kCast: {
       const auto* n = as<CastNode>(e);
       Expr value = mutate(n->value);
@@ -183,7 +207,8 @@ Expr Mutator::mutate_children(const Expr& e) {
       for (size_t i = 0; same && i < sources.size(); ++i) same = sources[i].same_as(n->sources[i]);
       for (size_t i = 0; same && i < init.size(); ++i) same = init[i].same_as(n->init[i]);
       if (same) return e;
-      return Expr(new ReduceNode(n->reducer, std::move(sources), std::move(init), n->axes, std::move(condition), n->index));
+      return Expr(
+          new ReduceNode(n->reducer, std::move(sources), std::move(init), n->axes, std::move(condition), n->index));
     }
     default: {
       const auto* n = as<BinaryNode>(e);
@@ -364,8 +389,10 @@ class VarFinder : public Visitor {
   using Visitor::visit;
   void visit(const Expr& e) override {
     if (found || !e.defined()) return;
-    if (e.kind() == ExprKind::kVar) found = f_(static_cast<const VarNode*>(e.get()));
-    else visit_children(e);
+    if (e.kind() == ExprKind::kVar)
+      found = f_(static_cast<const VarNode*>(e.get()));
+    else
+      visit_children(e);
   }
   bool found = false;
 
@@ -375,12 +402,24 @@ class VarFinder : public Visitor {
 
 }  // namespace
 
-void post_order(const Expr& e, const std::function<void(const Expr&)>& f) { PostOrder(f).visit(e); }
-void pre_order(const Stmt& s, const std::function<bool(const Stmt&)>& f) { PreOrder(f).visit(s); }
-void for_each_expr(const Stmt& s, const std::function<void(const Expr&)>& f) { DirectExprs(f).visit(s); }
-Expr substitute(const Expr& e, const VarMap& map) { return map.empty() ? e : Substituter(map).mutate(e); }
-Stmt substitute(const Stmt& s, const VarMap& map) { return map.empty() ? s : Substituter(map).mutate(s); }
-Stmt replace_buffers(const Stmt& s, const BufferMap& map) { return map.empty() ? s : BufferReplacer(map).mutate(s); }
+void post_order(const Expr& e, const std::function<void(const Expr&)>& f) {
+  PostOrder(f).visit(e);
+}
+void pre_order(const Stmt& s, const std::function<bool(const Stmt&)>& f) {
+  PreOrder(f).visit(s);
+}
+void for_each_expr(const Stmt& s, const std::function<void(const Expr&)>& f) {
+  DirectExprs(f).visit(s);
+}
+Expr substitute(const Expr& e, const VarMap& map) {
+  return map.empty() ? e : Substituter(map).mutate(e);
+}
+Stmt substitute(const Stmt& s, const VarMap& map) {
+  return map.empty() ? s : Substituter(map).mutate(s);
+}
+Stmt replace_buffers(const Stmt& s, const BufferMap& map) {
+  return map.empty() ? s : BufferReplacer(map).mutate(s);
+}
 bool uses_any_var(const Expr& e, const std::function<bool(const VarNode*)>& f) {
   VarFinder finder(f);
   finder.visit(e);

@@ -48,8 +48,9 @@ TEST(Expr, RefusesMixedTypes) {
     Var("x", kF16) + Var("y", kF32);
     FAIL() << "accepted";
   } catch (const Error& e) {
-    EXPECT_STREQ(e.what(),
-                 "error[T0102] +: operands have types f16 and f32\n  remedy: cast one operand, for example cast(f16, x)");
+    EXPECT_STREQ(
+        e.what(),
+        "error[T0102] +: operands have types f16 and f32\n  remedy: cast one operand, for example cast(f16, x)");
   }
   EXPECT_THROW(Var("i") / Var("j"), Error);
   EXPECT_THROW(Var("i") && Var("j"), Error);

@@ -1,4 +1,5 @@
-// A value or the diagnostic that says why there is none: errors as values, for code where refusal is ordinary (the search).
+// A value or the diagnostic that says why there is none: errors as values, for code where refusal is ordinary (the
+// search).
 #pragma once
 
 #include <memory>
@@ -12,7 +13,7 @@ namespace tilewright {
 template <typename T>
 class [[nodiscard]] Expected {
  public:
-  Expected(T value) : value_(std::move(value)) {}                                                  // NOLINT
+  Expected(T value) : value_(std::move(value)) {}                                                   // NOLINT
   Expected(Diagnostic diagnostic) : error_(std::make_unique<Diagnostic>(std::move(diagnostic))) {}  // NOLINT
 
   explicit operator bool() const noexcept { return value_.has_value(); }

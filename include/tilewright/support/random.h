@@ -1,4 +1,5 @@
-// Counter-based random numbers: a value depends on its key and index alone, so results do not depend on threads or order.
+// Counter-based random numbers: a value depends on its key and index alone, so results do not depend on threads or
+// order.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,9 @@ constexpr uint64_t mix64(uint64_t x) {
   x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
   return x ^ (x >> 31);
 }
-constexpr uint64_t hash_combine(uint64_t a, uint64_t b) { return mix64(a ^ (b + 0x9e3779b97f4a7c15ull + (a << 6) + (a >> 2))); }
+constexpr uint64_t hash_combine(uint64_t a, uint64_t b) {
+  return mix64(a ^ (b + 0x9e3779b97f4a7c15ull + (a << 6) + (a >> 2)));
+}
 
 /// A stream of numbers keyed by up to four values, for example (seed, task, generation, individual).
 class CounterRng {

@@ -1,4 +1,5 @@
-// Intrusive reference counting for immutable IR nodes: one pointer wide, no separate control block, safe across threads.
+// Intrusive reference counting for immutable IR nodes: one pointer wide, no separate control block, safe across
+// threads.
 #pragma once
 
 #include <atomic>
