@@ -54,11 +54,12 @@ bool uses_any_var(const Expr& e, const std::function<bool(const VarNode*)>& f);
 /// bound variables, ids of loops and blocks do not count, names of blocks and buffers do.
 bool structural_equal(const Expr& a, const Expr& b);
 bool structural_equal(const Stmt& a, const Stmt& b);
-/// Functions also match their parameters by position.
+/// Functions also match their parameters by position, the sizes in the parameters' shapes and the undeclared flat buffers
+/// of lowered programs by first use.
 bool structural_equal(const PrimFunc& a, const PrimFunc& b);
 
-/// Versioned content hash of a function, 32 hexadecimal digits; independent of the names of variables, of ids and of the
-/// process. Two functions that differ in anything that matters to the result, or in an annotation, differ in hash.
+/// Versioned content hash of a function, 32 hexadecimal digits; independent of the names of variables, of the function's
+/// own name, of ids and of the process. Two functions that differ in anything that matters to the result, or in an annotation, differ in hash.
 std::string content_hash(const PrimFunc& func);
 
 }  // namespace tilewright::tir
