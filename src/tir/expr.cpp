@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <bit>
 
 #include "tilewright/support/diagnostic.h"
@@ -37,7 +38,10 @@ IntImmNode::IntImmNode(DataType t, int64_t v)
 FloatImmNode::FloatImmNode(DataType t, double v)
     : ExprNode(ExprKind::kFloatImm, t, hash_combine(base_hash(ExprKind::kFloatImm, t), std::bit_cast<uint64_t>(v))),
       value(v) {}
-VarNode::VarNode(DataType t, std::string n) : ExprNode(ExprKind::kVar, t, pointer_hash(this)), name(std::move(n)) {}
+VarNode::VarNode(DataType t, std::string n) : ExprNode(ExprKind::kVar, t, pointer_hash(this)), name(std::move(n)) {
+  static std::atomic<uint64_t> next{1};
+  id = next.fetch_add(1, std::memory_order_relaxed);
+}
 CastNode::CastNode(DataType t, Expr v)
     : ExprNode(ExprKind::kCast, t, hash_combine(base_hash(ExprKind::kCast, t), hash_of(v))), value(std::move(v)) {}
 BinaryNode::BinaryNode(ExprKind k, DataType t, Expr x, Expr y)

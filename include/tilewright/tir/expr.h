@@ -88,6 +88,8 @@ struct FloatImmNode : ExprNode {
 /// A variable. Identity is the node; `name` is a hint that printing makes unique.
 struct VarNode : ExprNode {
   std::string name;
+  /// Rises with each variable made in the process: a reproducible order of variables, no part of equality.
+  uint64_t id;
   VarNode(DataType t, std::string n);
 };
 class Var : public Expr {
