@@ -1,0 +1,26 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace tilewright::runtime {
+
+// SHA-256 (FIPS 180-4).
+class Sha256 {
+ public:
+  void update(std::string_view bytes);
+  std::array<std::uint8_t, 32> finish();
+
+ private:
+  void add_block(const unsigned char* block);
+
+  std::array<std::uint32_t, 8> state_ = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                         0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+  std::array<unsigned char, 64> pending_{};
+  std::size_t pending_bytes_ = 0;
+  std::uint64_t total_bytes_ = 0;
+};
+
+}  // namespace tilewright::runtime
