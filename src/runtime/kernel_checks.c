@@ -46,7 +46,7 @@ static __attribute__((cold, noinline)) void tw_print_extents(TwText* text, const
   tw_print(text, count == 1 ? ",)" : ")");
 }
 
-/* The shape that is asked for: bound symbols by value, others as `any`. */
+/* The shape that is asked for: symbols by value where they are bound, by this tensor or an earlier one, else `any`. */
 static __attribute__((cold, noinline)) void tw_print_expected(TwText* text, const TwArgDesc* arg,
                                                               const int64_t* symbols) {
   tw_print(text, "(");

@@ -31,7 +31,8 @@ inline void write_text(const std::filesystem::path& path, std::string_view text)
 // A folder of this process that goes away at its end.
 inline const std::filesystem::path& scratch_folder() {
   struct Folder {
-    std::filesystem::path path = std::filesystem::temp_directory_path() / ("tilewright-runtime-" + std::to_string(getpid()));
+    std::filesystem::path path =
+        std::filesystem::temp_directory_path() / ("tilewright-runtime-" + std::to_string(getpid()));
     pid_t owner = getpid();
     Folder() { std::filesystem::create_directories(path); }
     ~Folder() {
@@ -64,8 +65,8 @@ inline std::string compile_flags() {
 inline std::string meta_source(const std::string& json, int abi_major = TW_ABI_MAJOR) {
   std::ostringstream text;
   text << "static const struct { TwMetaHeader header; char json[" << json.size() + 1 << "]; } meta\n"
-       << "    __attribute__((section(TW_META_SECTION), used, aligned(8))) = {{{'T','W','M','E','T','A','0','1'}, " << abi_major
-       << ", " << TW_ABI_MINOR << ", {0}, " << json.size() << "}, \"";
+       << "    __attribute__((section(TW_META_SECTION), used, aligned(8))) = {{{'T','W','M','E','T','A','0','1'}, "
+       << abi_major << ", " << TW_ABI_MINOR << ", {0}, " << json.size() << "}, \"";
   for (char c : json) text << (c == '"' || c == '\\' ? "\\" : "") << c;
   text << "\"};\n";
   return text.str();

@@ -63,12 +63,13 @@ TEST(Sha256Test, PiecesGiveTheSameAsTheWhole) {
 }
 
 TEST(JsonScanTest, FindsStringArraysAtTheTop) {
-  const char* json = R"( {"a": {"features": ["no"]}, "b": [1, {"x": "]"}, "\""], "features" : [ "avx2", "fma" ], "z": null} )";
+  const char* json =
+      R"( {"a": {"features": ["no"]}, "b": [1, {"x": "]"}, "\""], "features" : [ "avx2", "fma" ], "z": null} )";
   EXPECT_THAT(*find_string_array(json, "features"), ElementsAre("avx2", "fma"));
   EXPECT_TRUE(find_string_array(json, "missing")->empty());
   EXPECT_TRUE(find_string_array("{}", "features")->empty());
-  for (const char* bad : {"", "[]", "{", "{\"features\": [1]}", "{\"features\": [\"a\"", "{\"features\": \"a\"}", "{\"a\" 1}",
-                          "{\"a\": [}", "{\"a\": \"x"}) {
+  for (const char* bad : {"", "[]", "{", "{\"features\": [1]}", "{\"features\": [\"a\"", "{\"features\": \"a\"}",
+                          "{\"a\" 1}", "{\"a\": [}", "{\"a\": \"x"}) {
     EXPECT_FALSE(find_string_array(bad, "features").has_value()) << bad;
   }
   EXPECT_FALSE(find_string_array("{\"a\": " + std::string(100000, '['), "features").has_value());
@@ -112,7 +113,8 @@ TEST(ModuleFileTest, EachReasonHasItsCode) {
 
   const Error not_ours = load_error(testing::build_module("", {.with_meta = false}));
   EXPECT_EQ(not_ours.code(), ErrorCode::kNotAModule);
-  EXPECT_STREQ(not_ours.what(), "cannot load a module from memory: not a module of Tilewright: no section .tilewright.meta");
+  EXPECT_STREQ(not_ours.what(),
+               "cannot load a module from memory: not a module of Tilewright: no section .tilewright.meta");
 
   const Error version = load_error(testing::build_module("", {.abi_major = 2}));
   EXPECT_EQ(version.code(), ErrorCode::kUnknownAbi);

@@ -3,7 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <cstring>
+#include <functional>
 #include <thread>
 
 #include "runtime/fixture.h"
@@ -97,8 +98,10 @@ TEST_F(ModuleTest, ScalarsArriveAndAreChecked) {
   EXPECT_EQ(y.data<double>()[2], 8);
   EXPECT_EQ(refusal([&] { module["scale"](x, 128, 0.5, y); }),
             "scale: argument 1 (offset): expected a value of type int8, got 128");
-  EXPECT_EQ(refusal([&] { module["scale"](x, 1.5, 0.5, y); }), "scale: argument 1 (offset): expected an int, got float 1.5");
-  EXPECT_EQ(refusal([&] { module["scale"](x, 1, y, y); }), "scale: argument 2 (factor): expected a float, got a tensor");
+  EXPECT_EQ(refusal([&] { module["scale"](x, 1.5, 0.5, y); }),
+            "scale: argument 1 (offset): expected an int, got float 1.5");
+  EXPECT_EQ(refusal([&] { module["scale"](x, 1, y, y); }),
+            "scale: argument 2 (factor): expected a float, got a tensor");
   EXPECT_EQ(refusal([&] { module["scale"](1, 1, 1.0, y); }), "scale: argument 0 (X): expected a tensor, got int 1");
 }
 
@@ -107,7 +110,7 @@ TEST_F(ModuleTest, WrongArgumentsAreNamed) {
   EXPECT_EQ(refusal([&] { f(a, b); }), "matmul: expected 3 arguments, got 2");
   EXPECT_EQ(refusal([&] { f.call(nullptr, 3); }), "matmul: expected 3 arguments, got 3 in a null array");
   EXPECT_EQ(refusal([&] { f(a, numbers({3, 5}), c); }), "matmul: argument 1 (B): expected shape (3, 4), got (3, 5)");
-  EXPECT_EQ(refusal([&] { f(numbers({2, 4}), b, c); }), "matmul: argument 0 (A): expected shape (any, 3), got (2, 4)");
+  EXPECT_EQ(refusal([&] { f(numbers({2, 4}), b, c); }), "matmul: argument 0 (A): expected shape (2, 3), got (2, 4)");
   EXPECT_EQ(refusal([&] { f(a, b, numbers({3, 4})); }), "matmul: argument 2 (C): expected shape (2, 4), got (3, 4)");
   EXPECT_EQ(refusal([&] { f(a, numbers({12}), c); }), "matmul: argument 1 (B): expected 2 dimensions, got 1");
   EXPECT_EQ(refusal([&] { f(a, Tensor::zeros({3, 4}, kFloat64), c); }),
@@ -167,7 +170,8 @@ TEST_F(ModuleTest, EmptyTensorsAreFine) {
 TEST_F(ModuleTest, OverlappingOutputsAreRefusedUnlessDeclared) {
   Tensor shared = numbers({6, 4});
   EXPECT_EQ(refusal([&] { module["matmul"](a, shared.slice(0, 1, 4), shared.slice(0, 3, 5)); }),
-            "matmul: argument 2 (C): expected an output apart from all other arguments, got memory that overlaps argument 1 (B)");
+            "matmul: argument 2 (C): expected an output apart from all other arguments, got memory that overlaps "
+            "argument 1 (B)");
   module["matmul"](a, shared.slice(0, 0, 3), shared.slice(0, 3, 5));  // side by side
   Tensor x = Tensor::zeros({3}, kFloat64);
   module["scale"](x, 1, 1.0, x);
@@ -185,7 +189,8 @@ TEST_F(ModuleTest, TensorObjectsOfTvmFfiAreUnderstood) {
   module["matmul"].call(args, 3);
   EXPECT_EQ(c.data<float>()[7], 128);
   args[1].v_ptr = nullptr;
-  EXPECT_EQ(refusal([&] { module["matmul"].call(args, 3); }), "matmul: argument 1 (B): expected a tensor, got a null tensor");
+  EXPECT_EQ(refusal([&] { module["matmul"].call(args, 3); }),
+            "matmul: argument 1 (B): expected a tensor, got a null tensor");
 }
 
 TEST(ModuleErrorTest, AFailingLoopBodyReportsToTheCaller) {
