@@ -73,6 +73,10 @@ class State {
   std::string unique_block_name(const std::string& hint) const;
   /// The same among parameters and allocated buffers.
   std::string unique_buffer_name(const std::string& hint) const;
+  /// Names in backquotes of all blocks but the root, for diagnostics.
+  std::vector<std::string> block_names() const;
+  /// All blocks in program order, the root first.
+  std::vector<BlockId> all_blocks() const;
 
   // ---- Finding. Null when there is none (any more).
   const ForNode* find_loop(LoopId id) const;
@@ -132,9 +136,10 @@ class State {
   bool region_cover(BlockId id);
   /// No child of the scope overwrites what an earlier one reads, and all children are covered.
   bool stage_pipeline(BlockId scope);
-  BlockClass classify(BlockId id) { return classify(id, scope_of(id)); }
+  /// `why`: filled with what keeps the block from being complete or a reduction ("it reads what it writes").
+  BlockClass classify(BlockId id, std::string* why = nullptr);
   /// The same, looking for other writers below `loop` only.
-  BlockClass classify_below(BlockId id, LoopId loop);
+  BlockClass classify_below(BlockId id, LoopId loop, std::string* why = nullptr);
 
   // ---- Editing. Facts are forgotten unless `keep_facts`: loops changed but bindings, order of blocks and regions did
   // not. A null replacement removes the statement, and loops and sequences that become empty with it.
@@ -153,14 +158,24 @@ class State {
   void settle() const { index(); }
 
  private:
+  /// 0 unknown, 1 no, 2 yes; pipeline: of the block as a scope.
+  struct Facts {
+    uint8_t affine = 0, cover = 0, pipeline = 0;
+  };
   int32_t entry(LoopId id) const;
   int32_t entry(BlockId id) const;
   int32_t entry(const StmtNode* stmt) const;
   int32_t scope_entry(int32_t e) const;
   void replace_entry(int32_t e, Stmt replacement, bool keep_facts);
-  BlockClass classify(BlockId id, BlockId scope);
-  BlockClass classify_among(BlockId id, const std::vector<BlockId>& blocks);
-  std::string describe_tombstone(const Tombstone& t) const;
+  BlockClass classify_among(BlockId id, const std::vector<BlockId>& blocks, std::string* why);
+  bool compute_affine_binding(BlockId id) const;
+  bool compute_region_cover(BlockId id) const;
+  bool covers(BlockId producer, BlockId consumer, const tir::BufferRegion& read) const;
+  Facts& facts(BlockId id);
+  std::vector<LoopId> replacements(const Tombstone& t) const;
+  std::vector<LoopId> loops_above(int32_t e) const;
+  std::vector<BlockId> blocks_inside(int32_t e) const;
+  bool inside(int32_t inner, int32_t outer) const;
 
   tir::PrimFunc func_;
   uint32_t next_loop_ = 1, next_block_ = 1;
@@ -168,11 +183,7 @@ class State {
   bool listings_ = true;
   mutable std::shared_ptr<const TreeIndex> index_;
   std::shared_ptr<const Tombstone> tombstones_;
-  /// By block id: two bits each of affine binding, region cover, stage pipeline (as scope). 0 unknown, 1 no, 2 yes.
-  struct Facts {
-    uint8_t affine = 0, cover = 0, pipeline = 0;
-  };
-  std::vector<Facts> facts_;
+  std::vector<Facts> facts_;  // by block id
 };
 
 }  // namespace tilewright::schedule

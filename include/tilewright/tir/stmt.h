@@ -86,7 +86,7 @@ struct ForNode : StmtNode {
 };
 
 /// A unit of computation: its body sees the outside only through block iterators, bound to `bindings` at each visit.
-/// Runs where `predicate` (null: always) holds. `init` runs before the body when every reduce iterator is at its
+/// Runs where `predicate` (null: always; over the variables outside, as `bindings`) holds. `init` runs before the body when every reduce iterator is at its
 /// domain's minimum. `reads` and `writes` cover everything the body and init access. `alloc_buffers` live while one
 /// instance runs. The function's body is the block "root" without iterators.
 struct BlockNode : StmtNode {
