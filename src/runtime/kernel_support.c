@@ -325,8 +325,8 @@ static TwBlock* tw_kept[kTwKeptBlocks];
 TW_HIDDEN void* __tilewright_workspace_alloc(uint64_t bytes, uint64_t align) {
   const TwHostTable* host = tw_host();
   if (host) return host->workspace_alloc(bytes, align);
-  if (align < 64) align = 64;
   if (align & (align - 1)) return NULL;
+  if (align < 64) align = 64;
   for (int i = 0; i < kTwKeptBlocks; ++i) {
     TwBlock* block = __atomic_exchange_n(&tw_kept[i], NULL, __ATOMIC_ACQ_REL);
     if (!block) continue;
