@@ -23,7 +23,8 @@ Expr widen(Expr e, DataType dtype);
 Tensor cast_to(const Tensor& t, DataType dtype, const std::string& name);
 
 /// `before` and `after` zeros around each dimension; `t` itself when all are zero.
-Tensor pad(const Tensor& t, const std::vector<Expr>& before, const std::vector<Expr>& after, const std::string& name);
+Tensor pad(const Tensor& t, const std::vector<Expr>& before, const std::vector<Expr>& after, const std::string& name,
+           const std::vector<std::string>& axis_names = {});
 
 // ---- Products
 Tensor batch_matmul(const Tensor& a, const Tensor& b, const std::string& name = "C");  // [B,N,K] [B,K,M] -> [B,N,M]

@@ -32,10 +32,11 @@ class Tensor {
   Tensor() = default;
   bool defined() const { return buffer_.defined(); }
   bool same_as(const Tensor& other) const { return buffer_.same_as(other.buffer_); }
-  const std::string& name() const { return buffer_.name(); }
-  DataType dtype() const { return buffer_.dtype(); }
-  const std::vector<Expr>& shape() const { return buffer_.shape(); }
-  int rank() const { return buffer_.rank(); }
+  // Of a defined tensor (error E0414).
+  const std::string& name() const { return node().name; }
+  DataType dtype() const { return node().dtype; }
+  const std::vector<Expr>& shape() const { return node().shape; }
+  int rank() const { return static_cast<int>(node().shape.size()); }
 
   /// The element at these indices. Integers of other types than i64 are cast. Errors: E0403 (number of indices), E0404
   /// (type of an index).
@@ -67,6 +68,7 @@ class Tensor {
  private:
   friend struct Operation;
   explicit Tensor(Buffer buffer) : buffer_(std::move(buffer)) {}
+  const tir::BufferNode& node() const;
   Buffer buffer_;
 };
 
