@@ -42,7 +42,7 @@ Diagnostic problem(const char* code, std::string message) {
 }
 
 /// Input for a message: one line, printable, not too long.
-std::string quoted(std::string_view text) {
+std::string quote_input(std::string_view text) {
   std::string out = "\"";
   for (size_t i = 0; i < text.size() && i < 80; ++i) {
     const auto c = static_cast<unsigned char>(text[i]);
@@ -75,12 +75,13 @@ Expected<int64_t> parse_number(std::string_view text, const std::string& op, con
   bool number = text.size() > first_digit;
   for (char c : text.substr(first_digit)) number = number && c >= '0' && c <= '9';
   if (!number)
-    return problem("E0422", fmt::format("{} of `{}` is {}, expected a decimal number", parameter, op, quoted(text)));
+    return problem("E0422",
+                   fmt::format("{} of `{}` is {}, expected a decimal number", parameter, op, quote_input(text)));
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || value < low || value > kMaxExtent) {
     return problem("E0423", fmt::format("{} of `{}` is {}, expected {} .. {}", parameter, op,
-                                        quoted(text).substr(1, quoted(text).size() - 2), low, kMaxExtent));
+                                        quote_input(text).substr(1, quote_input(text).size() - 2), low, kMaxExtent));
   }
   return value;
 }
@@ -146,10 +147,10 @@ Expected<Workload> load_file(std::string_view path) {
     text.resize(static_cast<size_t>(in.gcount()));
   }
   if (!in && (text.empty() || !in.eof())) {
-    return problem("E0428", fmt::format("the file {} cannot be read, or is empty", quoted(path)));
+    return problem("E0428", fmt::format("the file {} cannot be read, or is empty", quote_input(path)));
   }
   if (text.size() > kMaxFileBytes) {
-    return problem("E0428", fmt::format("the file {} is larger than {} MiB", quoted(path), kMaxFileBytes >> 20));
+    return problem("E0428", fmt::format("the file {} is larger than {} MiB", quote_input(path), kMaxFileBytes >> 20));
   }
   Expected<PrimFunc> func = tir::parse_func(text, path);
   if (!func) return func.error();
@@ -219,7 +220,7 @@ Expected<Workload> parse_workload(std::string_view text) {
     std::vector<std::string> names;
     for (const WorkloadInfo& w : list_workloads()) names.push_back(w.name);
     Diagnostic d = problem("E0420", fmt::format("there is no workload {} (known: {}; or the path of a .tir file)",
-                                                quoted(op), fmt::join(names, ", ")));
+                                                quote_input(op), fmt::join(names, ", ")));
     return d;
   }
 
@@ -229,7 +230,7 @@ Expected<Workload> parse_workload(std::string_view text) {
   if (parts.size() == 1 && parts[0].empty()) parts.clear();
   if (parts.size() != parameters.size()) {
     return problem("E0421", fmt::format("`{}` takes {} numbers, {}:{}, but {} were given in {}", op, parameters.size(),
-                                        op, fmt::join(parameters, ","), parts.size(), quoted(text)));
+                                        op, fmt::join(parameters, ","), parts.size(), quote_input(text)));
   }
   Workload w;
   w.op = op;
@@ -241,8 +242,8 @@ Expected<Workload> parse_workload(std::string_view text) {
   bool known_type = false;
   for (const std::string& t : entry.info.types) known_type = known_type || t == type;
   if (!known_type) {
-    return problem("E0426",
-                   fmt::format("`{}` has no type {} (known: {})", op, quoted(type), fmt::join(entry.info.types, ", ")));
+    return problem("E0426", fmt::format("`{}` has no type {} (known: {})", op, quote_input(type),
+                                        fmt::join(entry.info.types, ", ")));
   }
   w.type = type;
   w.name = fmt::format("{}:{}{}", op, fmt::join(w.numbers, ","), type == "f32" ? "" : "@" + type);
@@ -270,8 +271,9 @@ Expected<Workload> parse_workload(std::string_view text) {
 void register_workload(UserWorkload workload) {
   const char* operation = "te::register_workload";
   if (!is_identifier(workload.name) || workload.name[0] == '_') {
-    fail("E0427", operation,
-         fmt::format("{} is no name for a workload: letters, digits and _, a letter first", quoted(workload.name)));
+    fail(
+        "E0427", operation,
+        fmt::format("{} is no name for a workload: letters, digits and _, a letter first", quote_input(workload.name)));
   }
   if (!workload.build) fail("E0427", operation, fmt::format("`{}` has no function", workload.name));
   if (workload.parameters.empty()) fail("E0427", operation, fmt::format("`{}` has no parameters", workload.name));

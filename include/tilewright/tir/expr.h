@@ -271,6 +271,7 @@ Expr fma(Expr a, Expr b, Expr c);
 /// The value of an integer constant; false when `e` is none.
 bool is_const_int(const Expr& e, int64_t* value = nullptr);
 bool is_const_int(const Expr& e, int64_t value);
+inline bool is_const_int(const Expr& e, int value) { return is_const_int(e, int64_t{value}); }
 /// Bool constant of this value (null counts as true: no predicate).
 bool is_true(const Expr& e);
 bool is_false(const Expr& e);
