@@ -256,6 +256,17 @@ void ExprPrinter::print_range(std::string& out, const Range& range) {
     return;
   }
   if (i64) {
+    // As `min..n` reads: the extent is n - min.
+    const auto* difference = range.extent.kind() == ExprKind::kSub ? as<BinaryNode>(range.extent) : nullptr;
+    if (difference && structural_equal(difference->b, range.min)) {
+      const auto* end = difference->a.kind() == ExprKind::kAdd ? as<BinaryNode>(difference->a) : nullptr;
+      if (!end || !structural_equal(end->a, range.min)) {
+        print(out, range.min, kAddLevel);
+        out += "..";
+        print(out, difference->a, kAddLevel);
+        return;
+      }
+    }
     const Expr sum = range.min + range.extent;
     const auto* add = as<BinaryNode>(sum);
     if (add && sum.kind() == ExprKind::kAdd && add->a.same_as(range.min) && add->b.same_as(range.extent)) {

@@ -12,8 +12,8 @@ namespace tilewright::tir::text {
 /// Nothing above this nests deeper, so that no program read from text can exhaust the stack of a recursive walk.
 inline constexpr int kMaxExprDepth = 1000;
 inline constexpr int kMaxStmtDepth = 500;
-inline constexpr int kMaxParenDepth = 200;
-inline constexpr size_t kMaxTextBytes = size_t{32} << 20;
+inline constexpr int kMaxParenDepth = 400;
+inline constexpr size_t kMaxTextBytes = size_t{8} << 20;
 
 inline bool is_identifier_start(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
