@@ -242,18 +242,23 @@ class ConflictTest {
   std::vector<VarMap> maps_;
 };
 
-/// Stores or calls between the loop and the blocks below it.
+}  // namespace
+
 bool has_raw_effects(const State& state, LoopId loop) {
-  if (!state.has_raw_statements(loop)) return false;
   bool found = false;
+  const auto loads = [&](const Expr& e) {
+    if (tir::is_const_int(e) || e.kind() == ExprKind::kVar) return;
+    post_order(e, [&](const Expr& x) { found |= x.kind() == ExprKind::kLoad; });
+  };
   pre_order(state.stmt(loop), [&](const Stmt& s) {
-    if (s.kind() == StmtKind::kStore || s.kind() == StmtKind::kEvaluate || s.kind() == StmtKind::kAlloc) found = true;
+    // A let could hide the loop variable from the test; asserts and conditions only end or skip work.
+    found |= s.kind() == StmtKind::kStore || s.kind() == StmtKind::kEvaluate || s.kind() == StmtKind::kLet;
+    if (const auto* f = as<ForNode>(s)) loads(f->min), loads(f->extent);
+    if (const auto* i = as<tir::IfNode>(s)) loads(i->condition);
     return s.kind() != StmtKind::kBlock;
   });
   return found;
 }
-
-}  // namespace
 
 bool is_private_below(State& state, LoopId loop, const BufferNode* buffer) {
   const BlockId scope = state.allocating_block(buffer);
@@ -314,7 +319,10 @@ Conflict find_conflict(State& state, const DependenceQuery& query) {
       if (std::find(seen.begin(), seen.end(), buffer) != seen.end()) continue;
       seen.push_back(buffer);
       Conflict c = test.on(buffer);
-      if (c && !(query.private_buffers && is_private_below(state, query.loop, buffer))) return c;
+      if (!c) continue;
+      // A private copy would lose what a reduction carried along the loop.
+      if (c.kind == ConflictKind::kReduction || !query.private_buffers || !is_private_below(state, query.loop, buffer))
+        return c;
     }
   }
   return {};

@@ -41,6 +41,9 @@ Conflict find_conflict(State& state, const DependenceQuery& query);
 /// Conflict on one buffer only.
 Conflict find_conflict_on(State& state, const DependenceQuery& query, const BufferNode* buffer);
 
+/// Below the loop and outside of blocks: a store, a call, a let, or a load that decides what runs.
+bool has_raw_effects(const State& state, LoopId loop);
+
 /// Nothing outside of the loop uses the buffer, and each iteration writes what it reads.
 bool is_private_below(State& state, LoopId loop, const BufferNode* buffer);
 

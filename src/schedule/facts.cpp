@@ -173,38 +173,51 @@ State::Facts& State::facts(BlockId id) {
 }
 
 bool State::affine_binding(BlockId id) {
-  uint8_t& known = facts(id).affine;
-  if (!known) known = compute_affine_binding(id) ? 2 : 1;
-  return known == 2;
+  if (!facts(id).affine) facts(id).affine = compute_affine_binding(id) ? 2 : 1;
+  return facts(id).affine == 2;
 }
 
 bool State::compute_affine_binding(BlockId id) const {
   const BlockNode* block = find_block(id);
   const std::vector<LoopId> loops = loops_of(id);
-  if (tir::is_true(block->predicate)) {
-    // The program as it was written: iterators are loops.
-    std::vector<const tir::ExprNode*> seen;
-    bool plain = true;
-    for (size_t i = 0; i < block->bindings.size() && plain; ++i) {
-      const Expr& b = block->bindings[i];
-      if (tir::is_const_int(b)) continue;
-      plain = b.kind() == tir::ExprKind::kVar && std::find(seen.begin(), seen.end(), b.get()) == seen.end();
-      seen.push_back(b.get());
-    }
-    if (plain) return true;
-  }
   std::vector<IterDomain> domains;
   domains.reserve(loops.size());
   for (const LoopId l : loops) {
     const ForNode* f = find_loop(l);
     domains.push_back({f->var, Range{f->min, f->extent}});
   }
+  // The program as it was written: every iterator is a loop of its own.
+  if (tir::is_true(block->predicate)) {
+    std::vector<bool> used(loops.size(), false);
+    bool plain = true;
+    for (size_t i = 0; i < block->bindings.size() && plain; ++i) {
+      const Range& want = block->iters[i].domain;
+      plain = false;
+      for (size_t l = 0; l < loops.size(); ++l) {
+        if (block->bindings[i].get() != domains[l].var.get()) continue;
+        plain = !used[l] && structural_equal(want.min, domains[l].range.min) &&
+                structural_equal(want.extent, domains[l].range.extent);
+        used[l] = true;
+      }
+    }
+    for (size_t l = 0; l < loops.size() && plain; ++l) plain = used[l] || tir::is_const_int(domains[l].range.extent, 1);
+    if (plain) return true;
+  }
   arith::Analyzer analyzer = analyzer_at(block);
-  return arith::detect_iter_map(block->bindings, domains, block->predicate, arith::IterMapLevel::kSurjective, analyzer)
-      .has_value();
+  const auto map =
+      arith::detect_iter_map(block->bindings, domains, block->predicate, arith::IterMapLevel::kBijective, analyzer);
+  if (!map) return false;
+  for (size_t i = 0; i < block->bindings.size(); ++i) {
+    Expr extent = 1;
+    for (const arith::IterSplit& t : map->indices[i].terms) extent = extent + (t.extent - Expr(1)) * t.scale;
+    const Range& want = block->iters[i].domain;
+    if (!analyzer.can_prove_equal(map->indices[i].base, want.min) || !analyzer.can_prove_equal(extent, want.extent))
+      return false;
+  }
+  return true;
 }
 
-bool State::covers(BlockId producer, BlockId consumer, const BufferRegion& read) const {
+bool State::covers(BlockId producer, BlockId consumer, const BufferRegion& read) {
   const BlockNode* p = find_block(producer);
   const BlockNode* c = find_block(consumer);
   const size_t common = common_loops(producer, consumer).size();
@@ -249,13 +262,22 @@ bool State::covers(BlockId producer, BlockId consumer, const BufferRegion& read)
 
   for (const BufferRegion& write : p->writes) {
     if (!write.buffer.same_as(read.buffer)) continue;
-    // The whole buffer, from a producer that runs over its whole domain.
     VarMap map;
     for (size_t i = 0; i < p->iters.size(); ++i) map[p->iters[i].var.get()] = p->bindings[i];
     std::vector<Range> region = write.ranges;
-    for (Range& r : region) r = {substitute(r.min, map), substitute(r.extent, map)};
     std::vector<std::pair<tir::Var, Range>> loops;
     arith::Analyzer writing = analyzer;
+    if (common == 0 && affine_binding(producer)) {
+      // However its loops look by now, it runs once for every value of its iterators.
+      for (const IterVar& it : p->iters) {
+        loops.emplace_back(it.var, it.domain);
+        writing.bind(it.var, it.domain);
+      }
+      const auto lower = arith::region_lower_bound(region, loops, nullptr, writing);
+      if (lower && arith::region_contains(*lower, upper, analyzer)) return true;
+      continue;
+    }
+    for (Range& r : region) r = {substitute(r.min, map), substitute(r.extent, map)};
     for (size_t i = common; i < p_loops.size(); ++i) {
       const ForNode* f = find_loop(p_loops[i]);
       loops.emplace_back(f->var, Range{f->min, f->extent});
@@ -268,12 +290,14 @@ bool State::covers(BlockId producer, BlockId consumer, const BufferRegion& read)
 }
 
 bool State::region_cover(BlockId id) {
-  uint8_t& known = facts(id).cover;
-  if (!known) known = compute_region_cover(id) ? 2 : 1;
-  return known == 2;
+  if (!facts(id).cover) {
+    const uint8_t found = compute_region_cover(id) ? 2 : 1;
+    facts(id).cover = found;
+  }
+  return facts(id).cover == 2;
 }
 
-bool State::compute_region_cover(BlockId id) const {
+bool State::compute_region_cover(BlockId id) {
   const BlockNode* block = find_block(id);
   const std::vector<BlockId> before = producers(id);
   for (const BufferRegion& read : block->reads) {
@@ -306,12 +330,16 @@ bool State::stage_pipeline(BlockId scope) {
   return known == 2;
 }
 
-BlockClass State::classify(BlockId id, std::string* why) { return classify_among(id, child_blocks(scope_of(id)), why); }
+BlockClass State::classify(BlockId id, std::string* why) { return classify_among(id, child_blocks(scope_of(id)), true, why); }
 BlockClass State::classify_below(BlockId id, LoopId loop, std::string* why) {
-  return classify_among(id, child_blocks(loop), why);
+  return classify_among(id, child_blocks(loop), true, why);
+}
+BlockClass State::order_class(BlockId id, LoopId loop, std::string* why) {
+  return classify_among(id, child_blocks(loop), false, why);
 }
 
-BlockClass State::classify_among(BlockId id, const std::vector<BlockId>& blocks, std::string* why) {
+BlockClass State::classify_among(BlockId id, const std::vector<BlockId>& blocks, bool need_affine,
+                                 std::string* why) {
   const BlockNode* block = find_block(id);
   const auto other = [&](std::string reason) {
     if (why) *why = std::move(reason);
@@ -360,7 +388,7 @@ BlockClass State::classify_among(BlockId id, const std::vector<BlockId>& blocks,
   }
   if (block->init.defined()) {
     if (!has_reduce) return other("it has an init without reduce iterators");
-    if (!affine_binding(id)) return other("its bindings are not affine");
+    if (need_affine && !affine_binding(id)) return other("its bindings are not affine");
     return BlockClass::kReduction;
   }
   if (reads_own) return other("it reads what it writes");

@@ -130,7 +130,7 @@ class State {
   /// Knows the function's assumptions, that sizes are not negative, and the ranges of loops and block iterators around
   /// `stmt`.
   arith::Analyzer analyzer_at(const StmtNode* stmt) const;
-  /// The bindings are independent and cover the iterators' domains, given loops and predicate.
+  /// Loops, as the predicate restricts them, and iterator values match one to one: every instance runs exactly once.
   bool affine_binding(BlockId id);
   /// What the block reads is written, at the loops common with each producer, as far as it is written at all.
   bool region_cover(BlockId id);
@@ -140,6 +140,8 @@ class State {
   BlockClass classify(BlockId id, std::string* why = nullptr);
   /// The same, looking for other writers below `loop` only.
   BlockClass classify_below(BlockId id, LoopId loop, std::string* why = nullptr);
+  /// The same, whatever the bindings: kReduction where the updates may run in any order after the init.
+  BlockClass order_class(BlockId id, LoopId loop, std::string* why = nullptr);
 
   // ---- Editing. Facts are forgotten unless `keep_facts`: loops changed but bindings, order of blocks and regions did
   // not. A null replacement removes the statement, and loops and sequences that become empty with it.
@@ -167,10 +169,10 @@ class State {
   int32_t entry(const StmtNode* stmt) const;
   int32_t scope_entry(int32_t e) const;
   void replace_entry(int32_t e, Stmt replacement, bool keep_facts);
-  BlockClass classify_among(BlockId id, const std::vector<BlockId>& blocks, std::string* why);
+  BlockClass classify_among(BlockId id, const std::vector<BlockId>& blocks, bool need_affine, std::string* why);
   bool compute_affine_binding(BlockId id) const;
-  bool compute_region_cover(BlockId id) const;
-  bool covers(BlockId producer, BlockId consumer, const tir::BufferRegion& read) const;
+  bool compute_region_cover(BlockId id);
+  bool covers(BlockId producer, BlockId consumer, const tir::BufferRegion& read);
   Facts& facts(BlockId id);
   std::vector<LoopId> replacements(const Tombstone& t) const;
   std::vector<LoopId> loops_above(int32_t e) const;
