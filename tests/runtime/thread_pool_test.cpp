@@ -145,6 +145,9 @@ TEST_F(ThreadPoolTest, TheFirstFailureIsReturnedAndStopsTheLoop) {
 }
 
 TEST_F(ThreadPoolTest, AChildOfForkHasThreadsOfItsOwn) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "ThreadSanitizer does not support new threads in a child of fork";
+#endif
   expect_covered(100, 0, 0);
   EXPECT_EQ(testing::in_child([] {
               std::atomic<int> arrived{0};
@@ -164,6 +167,9 @@ TEST_F(ThreadPoolTest, AChildOfForkHasThreadsOfItsOwn) {
 }
 
 TEST_F(ThreadPoolTest, AForkInTheMiddleOfALoopIsFine) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "ThreadSanitizer does not support new threads in a child of fork";
+#endif
   std::atomic<int> failed{0};
   std::atomic<bool> stop{false};
   std::thread busy([&] {
