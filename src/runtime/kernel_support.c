@@ -35,6 +35,7 @@ typedef struct TwJob {
   void* closure;
   int64_t extent;
   int64_t grain;
+  uint32_t chunks;
   int32_t limit;  /* threads that may take part */
   int32_t status; /* first non-zero result */
   int32_t unfinished;
@@ -92,11 +93,11 @@ TW_HIDDEN TW_COLD int __tilewright_fail(const char* kind, const char* message) {
  * -------------------------------------------------------------------------------------------------------- */
 
 /* One loop at a time: its owner publishes the job, then moves `gate`. High half of gate: number of the job; low half:
- * chunks handed out. Whoever takes a chunk by compare-and-swap knows that the job stays as it is until that chunk is
- * reported finished, so a worker that wakes late can never touch the next job by mistake. */
+ * chunks still to be handed out. Number and count are one word, so whoever takes a chunk by compare-and-swap knows that
+ * the job stays as it is until that chunk is reported finished: a worker that wakes late can never touch the next job
+ * by mistake. */
 typedef struct TwPool {
   uint64_t gate;
-  uint32_t chunks; /* of the current job */
   int32_t parked;
   int32_t stop;
   int32_t workers;
@@ -143,9 +144,10 @@ static void tw_run_chunks(TwPool* pool, uint32_t number, int32_t index) {
     uint64_t gate = __atomic_load_n(&pool->gate, __ATOMIC_ACQUIRE);
     if ((uint32_t)(gate >> 32) != number) return;
     if (index >= __atomic_load_n(&job->limit, __ATOMIC_RELAXED)) return;
-    if ((uint32_t)gate >= __atomic_load_n(&pool->chunks, __ATOMIC_RELAXED)) return;
-    if (!__atomic_compare_exchange_n(&pool->gate, &gate, gate + 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) continue;
-    int64_t begin = (int64_t)(uint32_t)gate * job->grain;
+    const uint32_t left = (uint32_t)gate;
+    if (left == 0) return;
+    if (!__atomic_compare_exchange_n(&pool->gate, &gate, gate - 1, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) continue;
+    int64_t begin = (int64_t)(job->chunks - left) * job->grain;
     int64_t end = job->extent - begin < job->grain ? job->extent : begin + job->grain;
     if (__atomic_load_n(&job->status, __ATOMIC_RELAXED) == 0) {
       tw_current_job = job;
@@ -248,9 +250,9 @@ static int tw_run_on_pool(TwPool* pool, int64_t extent, int64_t grain, int32_t t
   __atomic_store_n(&job->status, 0, __ATOMIC_RELAXED);
   __atomic_store_n(&job->limit, threads, __ATOMIC_RELAXED);
   __atomic_store_n(&job->unfinished, (int32_t)chunks, __ATOMIC_RELAXED);
-  __atomic_store_n(&pool->chunks, chunks, __ATOMIC_RELAXED);
+  job->chunks = chunks;
   uint32_t number = tw_job_number(pool) + 1;
-  __atomic_store_n(&pool->gate, (uint64_t)number << 32, __ATOMIC_SEQ_CST);
+  __atomic_store_n(&pool->gate, (uint64_t)number << 32 | chunks, __ATOMIC_SEQ_CST);
   if (__atomic_load_n(&pool->parked, __ATOMIC_SEQ_CST)) {
     pthread_mutex_lock(&pool->lock);
     pthread_cond_broadcast(&pool->wake);

@@ -74,7 +74,7 @@ thread_local Job* t_running = nullptr;
 //  - one contiguous chunk a thread: each has a slot of its own, so that a thread gets the same part of the data in
 //  every call
 //    (its cache may still hold it); threads that are done take over chunks of those that have not woken up yet;
-//  - chunks of a given grain: a common counter, `tickets`.
+//  - chunks of a given grain: a common counter, `tickets`, of those left, in one word with the epoch.
 class Pool {
  public:
   static Pool* create(int threads) {
@@ -129,7 +129,7 @@ class Pool {
     chunks_.store(chunks, std::memory_order_relaxed);
     ticketed_.store(ticketed, std::memory_order_relaxed);
     if (ticketed) {
-      tickets_.store(std::uint64_t{epoch} << 32, std::memory_order_release);
+      tickets_.store(std::uint64_t{epoch} << 32 | chunks, std::memory_order_release);
     } else {
       for (std::uint32_t i = 0; i < chunks; ++i) slots_[i].state.store(opened(epoch), std::memory_order_release);
     }
@@ -195,9 +195,11 @@ class Pool {
   void run_ticketed(std::uint32_t epoch) {
     for (;;) {
       std::uint64_t ticket = tickets_.load(std::memory_order_acquire);
-      const auto chunk = static_cast<std::uint32_t>(ticket);
-      if (ticket >> 32 != epoch || chunk >= chunks_.load(std::memory_order_relaxed)) return;
-      if (tickets_.compare_exchange_weak(ticket, ticket + 1, std::memory_order_acq_rel)) run_chunk(chunk);
+      const auto left = static_cast<std::uint32_t>(ticket);
+      if (ticket >> 32 != epoch || left == 0) return;
+      if (tickets_.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel)) {
+        run_chunk(chunks_.load(std::memory_order_relaxed) - left);
+      }
     }
   }
 
