@@ -69,9 +69,11 @@ const std::vector<std::pair<const char*, Reference>>& references() {
        [](const Numbers& n, Arrays& a) {
          LOOP(b, n[0]) LOOP(i, n[1]) LOOP(j, n[2]) LOOP(k, n[3]) a[2](b, i, j) += a[0](b, i, k) * a[1](b, k, j);
        }},
-      {"dense", [](const Numbers& n,
-                   Arrays& a) { LOOP(i, n[0])
-                                LOOP(j, n[1]) LOOP(k, n[2]) a[2](i, j) += a[0](i, k) * a[1](j, k); }},
+      {"dense",
+       [](const Numbers& n, Arrays& a) {
+         LOOP(i, n[0])
+         LOOP(j, n[1]) LOOP(k, n[2]) a[2](i, j) += a[0](i, k) * a[1](j, k);
+       }},
       {"matmul_add",
        [](const Numbers&, Arrays& a) {
          a[3].data = a[2].data;
@@ -82,8 +84,11 @@ const std::vector<std::pair<const char*, Reference>>& references() {
          matmul(a[0], a[1], a[3]);
          LOOP(i, n[0]) LOOP(j, n[2]) a[3](i, j) = std::max(a[3](i, j) + a[2](j), 0.0);
        }},
-      {"vadd", [](const Numbers& n, Arrays& a) { LOOP(i, n[0])
-                                                 a[2](i) = a[0](i) + a[1](i); }},
+      {"vadd",
+       [](const Numbers& n, Arrays& a) {
+         LOOP(i, n[0])
+         a[2](i) = a[0](i) + a[1](i);
+       }},
       {"c1d",
        [](const Numbers& v, Arrays& a) {
          Array &X = a[0], &W = a[1], &Y = a[2];
@@ -106,8 +111,8 @@ const std::vector<std::pair<const char*, Reference>>& references() {
          Array &X = a[0], &W = a[1], &Y = a[2];
          const int64_t k = v[6], s = v[7], p = v[8];
          LOOP(n, v[0])
-         LOOP(z, Y.shape[1]) LOOP(y, Y.shape[2]) LOOP(x, Y.shape[3]) LOOP(o, v[5]) LOOP(t, k) LOOP(r, k) LOOP(q, k)
-             LOOP(c, v[4]) {
+         LOOP(z, Y.shape[1])
+         LOOP(y, Y.shape[2]) LOOP(x, Y.shape[3]) LOOP(o, v[5]) LOOP(t, k) LOOP(r, k) LOOP(q, k) LOOP(c, v[4]) {
            const int64_t h = z * s + t - p, i = y * s + r - p, j = x * s + q - p;
            if (h < 0 || h >= v[1] || i < 0 || i >= v[2] || j < 0 || j >= v[3]) continue;
            Y(n, z, y, x, o) += X(n, h, i, j, c) * W(t, r, q, c, o);
@@ -134,8 +139,8 @@ const std::vector<std::pair<const char*, Reference>>& references() {
        [](const Numbers& v, Arrays& a) {
          Array &X = a[0], &W = a[1], &Y = a[2];
          LOOP(n, v[0])
-         LOOP(y, Y.shape[1]) LOOP(x, Y.shape[2]) LOOP(i, 4) LOOP(j, 4) LOOP(o, v[4]) LOOP(r, v[5]) LOOP(q, v[5])
-             LOOP(c, 4) LOOP(d, v[3]) {
+         LOOP(y, Y.shape[1])
+         LOOP(x, Y.shape[2]) LOOP(i, 4) LOOP(j, 4) LOOP(o, v[4]) LOOP(r, v[5]) LOOP(q, v[5]) LOOP(c, 4) LOOP(d, v[3]) {
            Y(n, y, x, i, j, o) += X.padded(n, y * v[6] + r - v[7], x * v[6] + q - v[7], i, c, d) * W(r, q, c, j, d, o);
          }
        }},
@@ -162,8 +167,8 @@ const std::vector<std::pair<const char*, Reference>>& references() {
       {"tbs",
        [](const Numbers& v, Arrays& a) {
          LOOP(b, v[0])
-         LOOP(h, v[2]) LOOP(i, v[1]) LOOP(j, v[1]) LOOP(d, v[3]) a[2](b, h, i, j) +=
-             a[0](b, i, h, d) * a[1](b, j, h, d);
+         LOOP(h, v[2])
+         LOOP(i, v[1]) LOOP(j, v[1]) LOOP(d, v[3]) a[2](b, h, i, j) += a[0](b, i, h, d) * a[1](b, j, h, d);
          softmax_rows(a[2]);
        }},
   };
