@@ -46,6 +46,13 @@ class Module {
 
  private:
   friend Module build(const tir::PrimFunc&, const Target&, const BuildOptions&);
+  Module(tir::PrimFunc func, Target target, BuildOptions options, std::string library, runtime::Module module)
+      : func_(std::move(func)),
+        target_(std::move(target)),
+        options_(std::move(options)),
+        library_(std::move(library)),
+        module_(std::move(module)) {}
+
   tir::PrimFunc func_;
   Target target_;
   BuildOptions options_;
