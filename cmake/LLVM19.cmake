@@ -2,6 +2,10 @@
 # A second, static copy of LLVM must never be linked beside it: the two abort on duplicate options.
 find_package(LLVM 19.1 REQUIRED CONFIG HINTS /usr/lib/llvm-19/lib/cmake/llvm)
 
+# lld compresses debug sections.
+find_package(ZLIB REQUIRED)
+find_library(TILEWRIGHT_ZSTD zstd REQUIRED)
+
 function(tilewright_use_llvm target)
   get_target_property(type ${target} TYPE)
   if(type STREQUAL "INTERFACE_LIBRARY")
@@ -10,5 +14,6 @@ function(tilewright_use_llvm target)
   target_include_directories(${target} SYSTEM PRIVATE ${LLVM_INCLUDE_DIRS})
   target_compile_definitions(${target} PRIVATE ${LLVM_DEFINITIONS} TILEWRIGHT_HAVE_LLVM=1)
   target_link_libraries(${target} PRIVATE
-    ${LLVM_LIBRARY_DIR}/liblldELF.a ${LLVM_LIBRARY_DIR}/liblldCommon.a ${LLVM_LIBRARY_DIR}/libLLVM-19.so)
+    ${LLVM_LIBRARY_DIR}/liblldELF.a ${LLVM_LIBRARY_DIR}/liblldCommon.a ${LLVM_LIBRARY_DIR}/libLLVM-19.so
+    ZLIB::ZLIB ${TILEWRIGHT_ZSTD})
 endfunction()

@@ -45,14 +45,22 @@ lower::LowerOptions lower_options(const Target& target) {
 
 const char* form_name(EmitKind kind) {
   switch (kind) {
-    case EmitKind::kLowered: return "lowered";
-    case EmitKind::kC: return "c";
-    case EmitKind::kCHeader: return "c header";
-    case EmitKind::kLlvm: return "llvm";
-    case EmitKind::kBitcode: return "bc";
-    case EmitKind::kAssembly: return "asm";
-    case EmitKind::kObject: return "obj";
-    default: return "so";
+    case EmitKind::kLowered:
+      return "lowered";
+    case EmitKind::kC:
+      return "c";
+    case EmitKind::kCHeader:
+      return "c header";
+    case EmitKind::kLlvm:
+      return "llvm";
+    case EmitKind::kBitcode:
+      return "bc";
+    case EmitKind::kAssembly:
+      return "asm";
+    case EmitKind::kObject:
+      return "obj";
+    default:
+      return "so";
   }
 }
 
@@ -73,8 +81,7 @@ std::string emit_with_llvm(const PrimFunc& func, const PrimFunc& lowered, const 
     llvm.full_pipeline = *text == "O2";
   }
   if (kind != EmitKind::kSharedLibrary) return codegen::llvm_emit(lowered, signature, target, kind, llvm);
-  llvm.metadata_section =
-      codegen::metadata_section(codegen::metadata_json(signature, target, options.provenance));
+  llvm.metadata_section = codegen::metadata_section(codegen::metadata_json(signature, target, options.provenance));
   std::string object = codegen::llvm_emit(lowered, signature, target, EmitKind::kObject, llvm);
   std::string library = codegen::link_shared({object}, target.triple);
   runtime::seal(library);

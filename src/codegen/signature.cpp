@@ -109,9 +109,9 @@ Signature make_signature(const tir::PrimFunc& func) {
     tir::post_order(e, [&](const tir::Expr& sub) {
       const auto* var = as<tir::VarNode>(sub);
       if (!var || scalars.count(var) || number.count(var)) return;
-      throw Error("G0811", "build",
-                  fmt::format("no argument of {} determines the size {}, which occurs in {}", func.name(), var->name,
-                              where));
+      throw Error(
+          "G0811", "build",
+          fmt::format("no argument of {} determines the size {}, which occurs in {}", func.name(), var->name, where));
     });
   };
   for (const DerivedExtent& derived : out.derived) {

@@ -27,8 +27,8 @@ struct Argument {
   tir::Param param;
 };
 
-/// An extent that is an expression over symbols (n + 1), or a symbol that is passed as a scalar argument: it gets a symbol
-/// number of its own, and the entry compares the two.
+/// An extent that is an expression over symbols (n + 1), or a symbol that is passed as a scalar argument: it gets a
+/// symbol number of its own, and the entry compares the two.
 struct DerivedExtent {
   int symbol;
   tir::Expr value;

@@ -20,7 +20,9 @@ int64_t wrapping_add(int64_t a, int64_t b) {
   return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
 }
 
-bool is_index(const Expr& e) { return e.dtype() == tir::kI64; }
+bool is_index(const Expr& e) {
+  return e.dtype() == tir::kI64;
+}
 
 }  // namespace
 
@@ -35,13 +37,15 @@ void Polynomial::add(const std::vector<int>& atoms, int64_t coeff) {
 int FunctionEmitter::level_of(const Expr& e) {
   switch (e.kind()) {
     case tir::ExprKind::kIntImm:
-    case tir::ExprKind::kFloatImm: return 0;
+    case tir::ExprKind::kFloatImm:
+      return 0;
     case tir::ExprKind::kVar: {
       auto found = vars_.find(as<tir::VarNode>(e));
       return found == vars_.end() ? kNotHoistable : found->second.level;
     }
     case tir::ExprKind::kLoad:
-    case tir::ExprKind::kLet: return kNotHoistable;
+    case tir::ExprKind::kLet:
+      return kNotHoistable;
     case tir::ExprKind::kCall: {
       auto op = as<tir::CallNode>(e)->op;
       if (op == tir::Intrinsic::kExtern || op == tir::Intrinsic::kAddressOf || op == tir::Intrinsic::kPrefetch) {
@@ -59,7 +63,8 @@ int FunctionEmitter::level_of(const Expr& e) {
     case tir::ExprKind::kOr:
       if (!is_cheap(as<tir::BinaryNode>(e)->b)) return kNotHoistable;
       break;
-    default: break;
+    default:
+      break;
   }
   int level = 0;
   for_each_child(e, [&](const Expr& child) { level = std::max(level, level_of(child)); });
@@ -358,9 +363,14 @@ bool FunctionEmitter::bounds_of(const Expr& e, Bounds* out) {
       if (b.min < 1) return false;
       *out = {0, a.min >= 0 ? std::min(a.max, b.max - 1) : b.max - 1};
       return true;
-    case tir::ExprKind::kMin: *out = {std::min(a.min, b.min), std::min(a.max, b.max)}; return true;
-    case tir::ExprKind::kMax: *out = {std::max(a.min, b.min), std::max(a.max, b.max)}; return true;
-    default: return false;
+    case tir::ExprKind::kMin:
+      *out = {std::min(a.min, b.min), std::min(a.max, b.max)};
+      return true;
+    case tir::ExprKind::kMax:
+      *out = {std::max(a.min, b.min), std::max(a.max, b.max)};
+      return true;
+    default:
+      return false;
   }
 }
 

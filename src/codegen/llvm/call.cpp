@@ -35,11 +35,16 @@ llvm::Value* FunctionEmitter::emit_call(const tir::CallNode* e) {
   // Counts of at least the width shift by the count modulo the width.
   auto count = [&] { return b_.CreateAnd(args[1], int_constant(operand, operand.bits - 1)); };
   switch (e->op) {
-    case Intrinsic::kSqrt: return unary(llvm::Intrinsic::sqrt);
-    case Intrinsic::kFloor: return unary(llvm::Intrinsic::floor);
-    case Intrinsic::kCeil: return unary(llvm::Intrinsic::ceil);
-    case Intrinsic::kTrunc: return unary(llvm::Intrinsic::trunc);
-    case Intrinsic::kRound: return unary(llvm::Intrinsic::roundeven);
+    case Intrinsic::kSqrt:
+      return unary(llvm::Intrinsic::sqrt);
+    case Intrinsic::kFloor:
+      return unary(llvm::Intrinsic::floor);
+    case Intrinsic::kCeil:
+      return unary(llvm::Intrinsic::ceil);
+    case Intrinsic::kTrunc:
+      return unary(llvm::Intrinsic::trunc);
+    case Intrinsic::kRound:
+      return unary(llvm::Intrinsic::roundeven);
     case Intrinsic::kAbs:
       if (operand.is_floating()) return unary(llvm::Intrinsic::fabs);
       if (operand.is_uint()) return args[0];
@@ -48,19 +53,26 @@ llvm::Value* FunctionEmitter::emit_call(const tir::CallNode* e) {
       llvm::Type* types[] = {args[0]->getType()};
       return done(b_.CreateIntrinsic(llvm::Intrinsic::fma, types, args));
     }
-    case Intrinsic::kIsNan: return b_.CreateFCmpUNO(args[0], args[0]);
-    case Intrinsic::kShiftLeft: return b_.CreateShl(args[0], count());
+    case Intrinsic::kIsNan:
+      return b_.CreateFCmpUNO(args[0], args[0]);
+    case Intrinsic::kShiftLeft:
+      return b_.CreateShl(args[0], count());
     case Intrinsic::kShiftRight:
       return operand.is_uint() ? b_.CreateLShr(args[0], count()) : b_.CreateAShr(args[0], count());
-    case Intrinsic::kBitAnd: return b_.CreateAnd(args[0], args[1]);
-    case Intrinsic::kBitOr: return b_.CreateOr(args[0], args[1]);
-    case Intrinsic::kBitXor: return b_.CreateXor(args[0], args[1]);
-    case Intrinsic::kBitNot: return b_.CreateNot(args[0]);
+    case Intrinsic::kBitAnd:
+      return b_.CreateAnd(args[0], args[1]);
+    case Intrinsic::kBitOr:
+      return b_.CreateOr(args[0], args[1]);
+    case Intrinsic::kBitXor:
+      return b_.CreateXor(args[0], args[1]);
+    case Intrinsic::kBitNot:
+      return b_.CreateNot(args[0]);
     case Intrinsic::kPopcount: {
       llvm::Value* bits = b_.CreateUnaryIntrinsic(llvm::Intrinsic::ctpop, args[0]);
       return b_.CreateZExtOrTrunc(bits, m_.type_of(t));
     }
-    case Intrinsic::kReinterpret: return b_.CreateBitCast(args[0], m_.type_of(t));
+    case Intrinsic::kReinterpret:
+      return b_.CreateBitCast(args[0], m_.type_of(t));
     default:
       throw Error("G0831", "codegen",
                   fmt::format("{} must have been expanded by lowering", tir::intrinsic_name(e->op)));

@@ -1,5 +1,5 @@
-// Conversions. Half and bfloat values are held as their bits; only instructions that every run of the code has are used,
-// so no conversion calls a library.
+// Conversions. Half and bfloat values are held as their bits; only instructions that every run of the code has are
+// used, so no conversion calls a library.
 #include <llvm/IR/Constants.h>
 #include <llvm/IR/Intrinsics.h>
 
@@ -8,7 +8,9 @@
 namespace tilewright::codegen {
 namespace {
 
-bool is_small(DataType t) { return t.is_floating() && t.bits == 16; }
+bool is_small(DataType t) {
+  return t.is_floating() && t.bits == 16;
+}
 
 }  // namespace
 

@@ -1,13 +1,13 @@
 // Emission of LLVM IR for one lowered function.
 //
-// What keeps the code compact is in the scopes: every loop body and branch is one, every variable belongs to one, and pure
-// index arithmetic is emitted in the outermost scope that has its variables, once. Products of a loop variable with an
-// invariant become an addition per iteration. What remains inside an unrolled tile is a base and constant offsets.
+// What keeps the code compact is in the scopes: every loop body and branch is one, every variable belongs to one, and
+// pure index arithmetic is emitted in the outermost scope that has its variables, once. Products of a loop variable
+// with an invariant become an addition per iteration. What remains inside an unrolled tile is a base and constant
+// offsets.
 #pragma once
 
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/Module.h>
-
 
 #include <functional>
 #include <map>

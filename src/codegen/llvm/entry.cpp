@@ -1,5 +1,5 @@
-// The exported function: unpacks and checks arguments by the descriptor, then calls the kernel. Compiled for the baseline
-// instruction set, so that a wrong call fails politely on any CPU.
+// The exported function: unpacks and checks arguments by the descriptor, then calls the kernel. Compiled for the
+// baseline instruction set, so that a wrong call fails politely on any CPU.
 #include <fmt/format.h>
 #include <llvm/IR/Constants.h>
 #include <llvm/Transforms/Utils/ModuleUtils.h>
@@ -13,11 +13,16 @@ namespace {
 
 int dtype_code(DataType t) {
   switch (t.code) {
-    case tir::TypeCode::kInt: return TW_DTYPE_INT;
-    case tir::TypeCode::kUint: return TW_DTYPE_UINT;
-    case tir::TypeCode::kBfloat: return TW_DTYPE_BFLOAT;
-    case tir::TypeCode::kBool: return TW_DTYPE_BOOL;
-    default: return TW_DTYPE_FLOAT;
+    case tir::TypeCode::kInt:
+      return TW_DTYPE_INT;
+    case tir::TypeCode::kUint:
+      return TW_DTYPE_UINT;
+    case tir::TypeCode::kBfloat:
+      return TW_DTYPE_BFLOAT;
+    case tir::TypeCode::kBool:
+      return TW_DTYPE_BOOL;
+    default:
+      return TW_DTYPE_FLOAT;
   }
 }
 
@@ -30,10 +35,10 @@ void ModuleEmitter::emit_size_checks(FunctionEmitter& emitter, const Signature& 
   for (const DerivedExtent& derived : signature.derived) {
     llvm::Value* given = kernel->getArg(static_cast<unsigned>(first_symbol + derived.symbol));
     llvm::Value* expected = emitter.emit(tir::cast(tir::kI64, derived.value));
-    emitter.fail_unless(emitter.builder().CreateICmpEQ(given, expected), "ValueError",
-                        fmt::format("{}: argument {} ({}): dimension {} must be {}", signature.name, derived.argument,
-                                    signature.arguments[derived.argument].name, derived.dimension,
-                                    tir::to_string(derived.value)));
+    emitter.fail_unless(
+        emitter.builder().CreateICmpEQ(given, expected), "ValueError",
+        fmt::format("{}: argument {} ({}): dimension {} must be {}", signature.name, derived.argument,
+                    signature.arguments[derived.argument].name, derived.dimension, tir::to_string(derived.value)));
   }
   for (const Expr& assumption : signature.assumptions) {
     emitter.fail_unless(emitter.emit(assumption), "ValueError",
@@ -49,8 +54,7 @@ llvm::Constant* ModuleEmitter::emit_descriptor(const Signature& signature) {
   auto* null = llvm::ConstantPointerNull::get(ptr());
   auto* dim_type = llvm::StructType::get(context, {i64(), i64()});
   auto* dtype_type = llvm::StructType::get(context, {i8_type, i8_type, i16_type});
-  auto* arg_type =
-      llvm::StructType::get(context, {ptr(), i32(), i32(), dtype_type, i32(), ptr(), ptr(), i32(), i32()});
+  auto* arg_type = llvm::StructType::get(context, {ptr(), i32(), i32(), dtype_type, i32(), ptr(), ptr(), i32(), i32()});
   auto* function_type = llvm::StructType::get(context, {ptr(), i32(), i32(), ptr()});
   auto constant = [&](llvm::Constant* value, const char* name) -> llvm::Constant* {
     return new llvm::GlobalVariable(*module, value->getType(), true, llvm::GlobalValue::PrivateLinkage, value, name);
@@ -77,10 +81,10 @@ llvm::Constant* ModuleEmitter::emit_descriptor(const Signature& signature) {
   if (!args.empty()) {
     list = constant(llvm::ConstantArray::get(llvm::ArrayType::get(arg_type, args.size()), args), "arguments");
   }
-  return constant(llvm::ConstantStruct::get(function_type, {string_constant(signature.name),
-                                                            c32(static_cast<int64_t>(args.size())),
-                                                            c32(signature.num_symbols()), list}),
-                  "function");
+  return constant(
+      llvm::ConstantStruct::get(function_type, {string_constant(signature.name), c32(static_cast<int64_t>(args.size())),
+                                                c32(signature.num_symbols()), list}),
+      "function");
 }
 
 /// Takes arguments at their word.

@@ -12,7 +12,6 @@ namespace tilewright::codegen {
 using tir::ExprKind;
 using tir::Intrinsic;
 
-
 llvm::Value* FunctionEmitter::splat(llvm::Value* v, int lanes) {
   return lanes == 1 || v->getType()->isVectorTy() ? v : b_.CreateVectorSplat(lanes, v);
 }
@@ -53,8 +52,10 @@ llvm::Value* FunctionEmitter::emit_node(const Expr& e) {
   DataType t = e.dtype();
   if (tir::is_binary(e.kind())) return emit_binary(e);
   switch (e.kind()) {
-    case ExprKind::kIntImm: return int_constant(t, as<tir::IntImmNode>(e)->value);
-    case ExprKind::kFloatImm: return constant(t, as<tir::FloatImmNode>(e)->value);
+    case ExprKind::kIntImm:
+      return int_constant(t, as<tir::IntImmNode>(e)->value);
+    case ExprKind::kFloatImm:
+      return constant(t, as<tir::FloatImmNode>(e)->value);
     case ExprKind::kVar: {
       auto found = vars_.find(as<tir::VarNode>(e));
       if (found == vars_.end()) {
@@ -66,10 +67,14 @@ llvm::Value* FunctionEmitter::emit_node(const Expr& e) {
       const auto* n = as<tir::CastNode>(e);
       return emit_cast(t, n->value.dtype(), emit(n->value));
     }
-    case ExprKind::kNot: return b_.CreateNot(emit(as<tir::NotNode>(e)->value));
-    case ExprKind::kSelect: return emit_select(as<tir::SelectNode>(e));
-    case ExprKind::kLoad: return emit_load(as<tir::LoadNode>(e));
-    case ExprKind::kCall: return emit_call(as<tir::CallNode>(e));
+    case ExprKind::kNot:
+      return b_.CreateNot(emit(as<tir::NotNode>(e)->value));
+    case ExprKind::kSelect:
+      return emit_select(as<tir::SelectNode>(e));
+    case ExprKind::kLoad:
+      return emit_load(as<tir::LoadNode>(e));
+    case ExprKind::kCall:
+      return emit_call(as<tir::CallNode>(e));
     case ExprKind::kRamp: {
       const auto* n = as<tir::RampNode>(e);
       llvm::SmallVector<llvm::Constant*, 64> steps;
@@ -82,7 +87,8 @@ llvm::Value* FunctionEmitter::emit_node(const Expr& e) {
       }
       return b_.CreateAdd(splat(emit(n->base), t.lanes), iota);
     }
-    case ExprKind::kBroadcast: return splat(emit(as<tir::BroadcastNode>(e)->value), t.lanes);
+    case ExprKind::kBroadcast:
+      return splat(emit(as<tir::BroadcastNode>(e)->value), t.lanes);
     case ExprKind::kLet: {
       const auto* n = as<tir::LetNode>(e);
       llvm::Value* value = emit(n->value);
@@ -100,10 +106,13 @@ llvm::Value* FunctionEmitter::emit_binary(const Expr& e) {
   DataType operand = n->a.dtype();
   switch (e.kind()) {
     case ExprKind::kAnd:
-    case ExprKind::kOr: return emit_logic(n);
+    case ExprKind::kOr:
+      return emit_logic(n);
     case ExprKind::kFloorDiv:
-    case ExprKind::kFloorMod: return emit_floor_div_mod(n);
-    default: break;
+    case ExprKind::kFloorMod:
+      return emit_floor_div_mod(n);
+    default:
+      break;
   }
   if (tir::is_comparison(e.kind())) {
     if (llvm::Value* mask = emit_ramp_compare(n)) return mask;
@@ -119,9 +128,12 @@ llvm::Value* FunctionEmitter::emit_arithmetic(ExprKind kind, DataType t, llvm::V
   }
   bool f = t.is_floating(), u = t.is_uint() || t.is_bool();
   switch (kind) {
-    case ExprKind::kAdd: return f ? b_.CreateFAdd(a, b) : b_.CreateAdd(a, b);
-    case ExprKind::kSub: return f ? b_.CreateFSub(a, b) : b_.CreateSub(a, b);
-    case ExprKind::kMul: return f ? b_.CreateFMul(a, b) : b_.CreateMul(a, b);
+    case ExprKind::kAdd:
+      return f ? b_.CreateFAdd(a, b) : b_.CreateAdd(a, b);
+    case ExprKind::kSub:
+      return f ? b_.CreateFSub(a, b) : b_.CreateSub(a, b);
+    case ExprKind::kMul:
+      return f ? b_.CreateFMul(a, b) : b_.CreateMul(a, b);
     case ExprKind::kDiv:
       if (f) return b_.CreateFDiv(a, b);
       break;
@@ -131,7 +143,8 @@ llvm::Value* FunctionEmitter::emit_arithmetic(ExprKind kind, DataType t, llvm::V
     case ExprKind::kMax:
       if (f) return b_.CreateMaxNum(a, b);
       return b_.CreateBinaryIntrinsic(u ? llvm::Intrinsic::umax : llvm::Intrinsic::smax, a, b);
-    default: break;
+    default:
+      break;
   }
   throw Error("G0831", "codegen", fmt::format("an operation on {} cannot stand in lowered code", t.str()));
 }
@@ -144,22 +157,34 @@ llvm::Value* FunctionEmitter::emit_compare(ExprKind kind, DataType t, llvm::Valu
       b = to_f32(t, b);
     }
     switch (kind) {
-      case ExprKind::kEq: return b_.CreateFCmp(P::FCMP_OEQ, a, b);
-      case ExprKind::kNe: return b_.CreateFCmp(P::FCMP_UNE, a, b);
-      case ExprKind::kLt: return b_.CreateFCmp(P::FCMP_OLT, a, b);
-      case ExprKind::kLe: return b_.CreateFCmp(P::FCMP_OLE, a, b);
-      case ExprKind::kGt: return b_.CreateFCmp(P::FCMP_OGT, a, b);
-      default: return b_.CreateFCmp(P::FCMP_OGE, a, b);
+      case ExprKind::kEq:
+        return b_.CreateFCmp(P::FCMP_OEQ, a, b);
+      case ExprKind::kNe:
+        return b_.CreateFCmp(P::FCMP_UNE, a, b);
+      case ExprKind::kLt:
+        return b_.CreateFCmp(P::FCMP_OLT, a, b);
+      case ExprKind::kLe:
+        return b_.CreateFCmp(P::FCMP_OLE, a, b);
+      case ExprKind::kGt:
+        return b_.CreateFCmp(P::FCMP_OGT, a, b);
+      default:
+        return b_.CreateFCmp(P::FCMP_OGE, a, b);
     }
   }
   bool u = t.is_uint() || t.is_bool();
   switch (kind) {
-    case ExprKind::kEq: return b_.CreateICmpEQ(a, b);
-    case ExprKind::kNe: return b_.CreateICmpNE(a, b);
-    case ExprKind::kLt: return b_.CreateICmp(u ? P::ICMP_ULT : P::ICMP_SLT, a, b);
-    case ExprKind::kLe: return b_.CreateICmp(u ? P::ICMP_ULE : P::ICMP_SLE, a, b);
-    case ExprKind::kGt: return b_.CreateICmp(u ? P::ICMP_UGT : P::ICMP_SGT, a, b);
-    default: return b_.CreateICmp(u ? P::ICMP_UGE : P::ICMP_SGE, a, b);
+    case ExprKind::kEq:
+      return b_.CreateICmpEQ(a, b);
+    case ExprKind::kNe:
+      return b_.CreateICmpNE(a, b);
+    case ExprKind::kLt:
+      return b_.CreateICmp(u ? P::ICMP_ULT : P::ICMP_SLT, a, b);
+    case ExprKind::kLe:
+      return b_.CreateICmp(u ? P::ICMP_ULE : P::ICMP_SLE, a, b);
+    case ExprKind::kGt:
+      return b_.CreateICmp(u ? P::ICMP_UGT : P::ICMP_SGT, a, b);
+    default:
+      return b_.CreateICmp(u ? P::ICMP_UGE : P::ICMP_SGE, a, b);
   }
 }
 
@@ -223,8 +248,8 @@ llvm::Value* FunctionEmitter::emit_floor_div_mod(const tir::BinaryNode* e) {
   llvm::Value* safe = b_.CreateSelect(b_.CreateOr(minus_one, b_.CreateICmpEQ(b, zero)), one, b);
   llvm::Value* quotient = b_.CreateSDiv(a, safe);
   llvm::Value* remainder = b_.CreateSub(a, b_.CreateMul(quotient, safe));
-  llvm::Value* adjust = b_.CreateAnd(b_.CreateICmpNE(remainder, zero),
-                                     b_.CreateICmpSLT(b_.CreateXor(remainder, safe), zero));
+  llvm::Value* adjust =
+      b_.CreateAnd(b_.CreateICmpNE(remainder, zero), b_.CreateICmpSLT(b_.CreateXor(remainder, safe), zero));
   if (div) {
     llvm::Value* floor = b_.CreateAdd(quotient, b_.CreateSExt(adjust, quotient->getType()));
     return b_.CreateSelect(minus_one, b_.CreateNeg(a), floor);

@@ -18,13 +18,16 @@ bool is_register_load(const Expr& e) {
 bool is_cheap(const Expr& e, int* budget) {
   if (--*budget < 0) return false;
   switch (e.kind()) {
-    case ExprKind::kLoad: return is_register_load(e);
+    case ExprKind::kLoad:
+      return is_register_load(e);
     case ExprKind::kFloorDiv:
     case ExprKind::kFloorMod:
       if (!tir::is_const_int(as<tir::BinaryNode>(e)->b)) return false;
       break;
-    case ExprKind::kLet: return false;
-    default: break;
+    case ExprKind::kLet:
+      return false;
+    default:
+      break;
   }
   if (const auto* call = as<tir::CallNode>(e)) {
     if (call->op == Intrinsic::kExtern || call->op == Intrinsic::kAddressOf || call->op == Intrinsic::kPrefetch) {

@@ -20,8 +20,12 @@ void for_each_child(const tir::Expr& e, F f) {
     return;
   }
   switch (e.kind()) {
-    case tir::ExprKind::kCast: f(as<tir::CastNode>(e)->value); return;
-    case tir::ExprKind::kNot: f(as<tir::NotNode>(e)->value); return;
+    case tir::ExprKind::kCast:
+      f(as<tir::CastNode>(e)->value);
+      return;
+    case tir::ExprKind::kNot:
+      f(as<tir::NotNode>(e)->value);
+      return;
     case tir::ExprKind::kSelect: {
       const auto* n = as<tir::SelectNode>(e);
       f(n->condition);
@@ -42,12 +46,15 @@ void for_each_child(const tir::Expr& e, F f) {
       f(as<tir::RampNode>(e)->base);
       f(as<tir::RampNode>(e)->stride);
       return;
-    case tir::ExprKind::kBroadcast: f(as<tir::BroadcastNode>(e)->value); return;
+    case tir::ExprKind::kBroadcast:
+      f(as<tir::BroadcastNode>(e)->value);
+      return;
     case tir::ExprKind::kLet:
       f(as<tir::LetNode>(e)->value);
       f(as<tir::LetNode>(e)->body);
       return;
-    default: return;
+    default:
+      return;
   }
 }
 

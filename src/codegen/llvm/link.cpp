@@ -1,6 +1,7 @@
 // Linking by lld inside this process.
 //
-// Inputs and output are memory files. In place of the C library stands a stub of ours with the same name and symbol
+// Inputs are memory files; the output lies for a moment in a memory file system, because lld insists on creating files
+// beside it. In place of the C library stands a stub of ours with the same name and symbol
 // versions: a module then asks for libc.so.6 properly, is the same on every machine, and needs no development files.
 #include <fmt/format.h>
 #include <lld/Common/Driver.h>
@@ -9,7 +10,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <mutex>
 
 #include "codegen/cpu_info.h"
@@ -41,20 +45,38 @@ class MemoryFile {
   MemoryFile(const MemoryFile&) = delete;
   MemoryFile& operator=(const MemoryFile&) = delete;
   std::string path() const { return fmt::format("/proc/self/fd/{}", fd_); }
-  std::string contents() const {
-    std::string out(static_cast<size_t>(std::max<off_t>(0, lseek(fd_, 0, SEEK_END))), '\0');
-    size_t done = 0;
-    while (done < out.size()) {
-      ssize_t n = pread(fd_, out.data() + done, out.size() - done, static_cast<off_t>(done));
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) throw Error("G0820", "link", "cannot read the linker's output back");
-      done += static_cast<size_t>(n);
+
+ private:
+  int fd_;
+};
+
+/// A path for the linker's output; what lies there is removed at the end.
+class OutputFile {
+ public:
+  OutputFile() {
+    const char* given = std::getenv("TMPDIR");
+    for (const char* base : {"/dev/shm", given ? given : "/tmp", "/tmp"}) {
+      folder_ = fmt::format("{}/tilewright-link-XXXXXX", base);
+      if (mkdtemp(folder_.data())) return;
     }
+    throw Error("G0820", "link", fmt::format("cannot make a temporary folder: {}", std::strerror(errno)));
+  }
+  ~OutputFile() {
+    unlink(path().c_str());
+    rmdir(folder_.c_str());
+  }
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+  std::string path() const { return folder_ + "/output"; }
+  std::string contents() const {
+    std::ifstream in(path(), std::ios::binary);
+    std::string out((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    if (!in.good() && !in.eof()) throw Error("G0820", "link", "cannot read the linker's output back");
     return out;
   }
 
  private:
-  int fd_;
+  std::string folder_;
 };
 
 struct Version {
@@ -67,11 +89,33 @@ struct Version {
 const std::vector<Version>& libc_versions() {
   static const std::vector<Version> versions = {
       {"GLIBC_2.2.5",
-       {"abort",          "calloc",         "dlsym",           "fprintf",       "free",          "getenv",
-        "getpid",         "malloc",         "memcmp",          "memmove",       "memset",        "pthread_create",
-        "pthread_join",   "pthread_mutex_init", "pthread_mutex_lock", "pthread_mutex_unlock", "pthread_sigmask",
-        "sched_yield",    "sigfillset",     "snprintf",        "stderr",        "strcmp",        "strlen",
-        "strtol",         "sysconf",        "syscall",         "vsnprintf"}},
+       {"abort",
+        "calloc",
+        "dlsym",
+        "fprintf",
+        "free",
+        "getenv",
+        "getpid",
+        "malloc",
+        "memcmp",
+        "memmove",
+        "memset",
+        "pthread_create",
+        "pthread_join",
+        "pthread_mutex_init",
+        "pthread_mutex_lock",
+        "pthread_mutex_unlock",
+        "pthread_sigmask",
+        "sched_yield",
+        "sigfillset",
+        "snprintf",
+        "stderr",
+        "strcmp",
+        "strlen",
+        "strtol",
+        "sysconf",
+        "syscall",
+        "vsnprintf"}},
       {"GLIBC_2.3.2",
        {"pthread_cond_broadcast", "pthread_cond_destroy", "pthread_cond_init", "pthread_cond_signal",
         "pthread_cond_wait"}},
@@ -84,10 +128,9 @@ const std::vector<Version>& libc_versions() {
 }
 const std::vector<Version>& libm_versions() {
   static const std::vector<Version> versions = {
-      {"GLIBC_2.2.5",
-       {"ceil", "ceilf", "floor", "floorf", "fma", "fmaf", "fmax", "fmaxf", "fmin", "fminf", "sqrt", "sqrtf", "trunc",
-        "truncf", "exp", "expf", "log", "logf", "pow", "powf", "sin", "sinf", "cos", "cosf", "tanh", "tanhf", "erf",
-        "erff"}},
+      {"GLIBC_2.2.5", {"ceil", "ceilf", "floor", "floorf", "fma",  "fmaf",  "fmax", "fmaxf", "fmin", "fminf",
+                       "sqrt", "sqrtf", "trunc", "truncf", "exp",  "expf",  "log",  "logf",  "pow",  "powf",
+                       "sin",  "sinf",  "cos",   "cosf",   "tanh", "tanhf", "erf",  "erff"}},
       {"GLIBC_2.25", {"roundeven", "roundevenf"}},
   };
   return versions;
@@ -112,10 +155,11 @@ void run_lld(const std::vector<std::string>& args) {
 }
 
 std::string make_stub(const char* name, const std::vector<Version>& versions) {
-  MemoryFile data("-"), output;
+  MemoryFile data("-");
+  OutputFile output;
   std::string script;
-  std::vector<std::string> args = {"ld.lld", "-m", "elf_x86_64", "-shared", "--threads=1", "--no-mmap-output-file",
-                                   "--build-id=none"};
+  std::vector<std::string> args = {
+      "ld.lld", "-m", "elf_x86_64", "-shared", "--threads=1", "--no-mmap-output-file", "--build-id=none"};
   const char* parent = "";
   for (const Version& version : versions) {
     script += fmt::format("{} {{ global: ", version.name);
@@ -151,12 +195,24 @@ std::string link_shared(const std::vector<std::string_view>& objects, const std:
   }
   std::lock_guard lock(lld_mutex());
   static CommonInputs* common = new CommonInputs;
-  MemoryFile output;
+  OutputFile output;
   std::vector<std::unique_ptr<MemoryFile>> files;
-  std::vector<std::string> args = {
-      "ld.lld",        "-shared",     "--threads=1",   "--no-mmap-output-file", "--build-id=none", "--hash-style=gnu",
-      "--gc-sections", "--as-needed", "--strip-debug", "-z",                    "now",             "-z",
-      "noexecstack",   "--unresolved-symbols=ignore-all", "-o", output.path()};
+  std::vector<std::string> args = {"ld.lld",
+                                   "-shared",
+                                   "--threads=1",
+                                   "--no-mmap-output-file",
+                                   "--build-id=none",
+                                   "--hash-style=gnu",
+                                   "--gc-sections",
+                                   "--as-needed",
+                                   "--strip-debug",
+                                   "-z",
+                                   "now",
+                                   "-z",
+                                   "noexecstack",
+                                   "--unresolved-symbols=ignore-all",
+                                   "-o",
+                                   output.path()};
   for (std::string_view object : objects) {
     files.push_back(std::make_unique<MemoryFile>(object));
     args.push_back(files.back()->path());

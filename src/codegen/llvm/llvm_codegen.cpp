@@ -92,9 +92,12 @@ std::string llvm_emit(const tir::PrimFunc& lowered, const Signature& signature, 
       llvm::WriteBitcodeToFile(module, out);
       return std::string(bytes);
     }
-    case EmitKind::kAssembly: return emit_machine_code(module, *machine, llvm::CodeGenFileType::AssemblyFile);
-    case EmitKind::kObject: return emit_machine_code(module, *machine, llvm::CodeGenFileType::ObjectFile);
-    default: throw Error("G0840", "emit", "the LLVM back end does not make this form");
+    case EmitKind::kAssembly:
+      return emit_machine_code(module, *machine, llvm::CodeGenFileType::AssemblyFile);
+    case EmitKind::kObject:
+      return emit_machine_code(module, *machine, llvm::CodeGenFileType::ObjectFile);
+    default:
+      throw Error("G0840", "emit", "the LLVM back end does not make this form");
   }
 }
 

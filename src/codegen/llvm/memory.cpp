@@ -9,7 +9,9 @@ using tir::ExprKind;
 
 namespace {
 
-llvm::Align element_align(DataType t) { return llvm::Align(static_cast<uint64_t>(std::max(1, t.element_bytes()))); }
+llvm::Align element_align(DataType t) {
+  return llvm::Align(static_cast<uint64_t>(std::max(1, t.element_bytes())));
+}
 
 /// The base of an index that is ramp(base, 1), or null.
 const tir::RampNode* contiguous(const Expr& index) {

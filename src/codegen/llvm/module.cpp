@@ -58,8 +58,8 @@ llvm::Constant* ModuleEmitter::string_constant(const std::string& text) {
   llvm::Constant*& known = strings_[text];
   if (!known) {
     auto* data = llvm::ConstantDataArray::getString(context, text);
-    auto* global = new llvm::GlobalVariable(*module, data->getType(), true, llvm::GlobalValue::PrivateLinkage, data,
-                                            "text");
+    auto* global =
+        new llvm::GlobalVariable(*module, data->getType(), true, llvm::GlobalValue::PrivateLinkage, data, "text");
     global->setUnnamedAddr(llvm::GlobalValue::UnnamedAddr::Global);
     global->setAlignment(llvm::Align(1));
     known = global;
@@ -116,8 +116,7 @@ llvm::Function* ModuleEmitter::emit_kernel(const tir::PrimFunc& lowered, const S
   for (const tir::Var& symbol : signature.symbols) {
     types.push_back(symbol.defined() ? type_of(symbol.dtype()) : i64());
   }
-  llvm::Function* f =
-      make_function(signature.name + "_compute", llvm::FunctionType::get(i32(), types, false), true);
+  llvm::Function* f = make_function(signature.name + "_compute", llvm::FunctionType::get(i32(), types, false), true);
   set_kernel_attributes(f);
   FunctionEmitter emitter(*this, f, false);
   unsigned index = 0;

@@ -1,5 +1,5 @@
-// Parallel loops: the body becomes a function over a range of iterations. What it uses from outside travels in a struct;
-// a trampoline unpacks it into parameters, where `noalias` says again that the buffers are distinct.
+// Parallel loops: the body becomes a function over a range of iterations. What it uses from outside travels in a
+// struct; a trampoline unpacks it into parameters, where `noalias` says again that the buffers are distinct.
 #include <fmt/format.h>
 
 #include <set>

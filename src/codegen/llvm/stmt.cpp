@@ -33,9 +33,13 @@ void FunctionEmitter::push_scope(llvm::Instruction* entry) {
   scopes_.emplace_back();
   scopes_.back().entry = entry;
 }
-void FunctionEmitter::pop_scope() { scopes_.pop_back(); }
+void FunctionEmitter::pop_scope() {
+  scopes_.pop_back();
+}
 
-void FunctionEmitter::bind(const tir::VarNode* var, llvm::Value* value, int level) { vars_[var] = {value, level}; }
+void FunctionEmitter::bind(const tir::VarNode* var, llvm::Value* value, int level) {
+  vars_[var] = {value, level};
+}
 
 void FunctionEmitter::define_variable(const tir::Var& var, llvm::Value* value) {
   bind(var.get(), value, 0);
@@ -56,21 +60,34 @@ void FunctionEmitter::define_buffer(const tir::BufferNode* buffer, llvm::Value* 
 
 void FunctionEmitter::emit(const Stmt& s) {
   switch (s.kind()) {
-    case tir::StmtKind::kStore: emit_store(as<tir::StoreNode>(s)); return;
-    case tir::StmtKind::kFor: emit_for(as<tir::ForNode>(s)); return;
+    case tir::StmtKind::kStore:
+      emit_store(as<tir::StoreNode>(s));
+      return;
+    case tir::StmtKind::kFor:
+      emit_for(as<tir::ForNode>(s));
+      return;
     case tir::StmtKind::kSeq:
       for (const Stmt& item : as<tir::SeqNode>(s)->items) emit(item);
       return;
-    case tir::StmtKind::kIf: emit_if(as<tir::IfNode>(s)); return;
+    case tir::StmtKind::kIf:
+      emit_if(as<tir::IfNode>(s));
+      return;
     case tir::StmtKind::kLet: {
       const auto* n = as<tir::LetStmtNode>(s);
       emit_let(n->var.get(), n->value, n->body);
       return;
     }
-    case tir::StmtKind::kAssert: emit_assert(as<tir::AssertNode>(s)); return;
-    case tir::StmtKind::kEvaluate: emit_node(as<tir::EvaluateNode>(s)->value); return;
-    case tir::StmtKind::kAlloc: emit_alloc(as<tir::AllocNode>(s)); return;
-    case tir::StmtKind::kBlock: break;
+    case tir::StmtKind::kAssert:
+      emit_assert(as<tir::AssertNode>(s));
+      return;
+    case tir::StmtKind::kEvaluate:
+      emit_node(as<tir::EvaluateNode>(s)->value);
+      return;
+    case tir::StmtKind::kAlloc:
+      emit_alloc(as<tir::AllocNode>(s));
+      return;
+    case tir::StmtKind::kBlock:
+      break;
   }
   throw Error("G0832", "codegen", "a block cannot stand in lowered code");
 }
@@ -88,9 +105,9 @@ void FunctionEmitter::emit_for(const tir::ForNode* s) {
     return;
   }
   if (s->loop_kind != tir::ForKind::kParallel && s->loop_kind != tir::ForKind::kSerial) {
-    throw Error("G0832", "codegen",
-                fmt::format("the {} loop {} cannot stand in lowered code", tir::for_kind_name(s->loop_kind),
-                            s->var.name()));
+    throw Error(
+        "G0832", "codegen",
+        fmt::format("the {} loop {} cannot stand in lowered code", tir::for_kind_name(s->loop_kind), s->var.name()));
   }
   Bounds bounds;
   bool may_be_empty = !constant && !(bounds_of(s->extent, &bounds) && bounds.min >= 1);
@@ -113,8 +130,8 @@ void FunctionEmitter::emit_loop(const tir::ForNode* s, llvm::Value* begin, llvm:
   llvm::BasicBlock* preheader = b_.GetInsertBlock();
   llvm::BasicBlock* header = new_block("loop");
   llvm::BasicBlock* exit = new_block("exit");
-  llvm::Instruction* entry = may_be_empty ? b_.CreateCondBr(b_.CreateICmpSLT(begin, end), header, exit)
-                                          : b_.CreateBr(header);
+  llvm::Instruction* entry =
+      may_be_empty ? b_.CreateCondBr(b_.CreateICmpSLT(begin, end), header, exit) : b_.CreateBr(header);
   b_.SetInsertPoint(header);
   llvm::PHINode* value = b_.CreatePHI(begin->getType(), 2, s->var.name());
   value->addIncoming(begin, preheader);
