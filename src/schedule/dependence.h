@@ -1,9 +1,10 @@
 // Which dependences a loop carries.
 //
-// A loop carries none on a buffer when the loop variable alone decides which part of the buffer an iteration touches. The
-// test is on single dimensions: the index of every access is p(loop) + rest, where p has the same form for all accesses and
-// is a multiple of some m, the rest of all accesses together spans less than m, and the dimensions with this property
-// determine the loop variable. It needs no affine bindings of other loops, and it holds for boxes and guarded tails.
+// A loop carries none on a buffer when the loop variable alone decides which part of the buffer an iteration touches.
+// The test is on single dimensions: the index of every access is p(loop) + rest, where p has the same form for all
+// accesses and is a multiple of some m, the rest of all accesses together spans less than m, and the dimensions with
+// this property determine the loop variable. It needs no affine bindings of other loops, and it holds for boxes and
+// guarded tails.
 #pragma once
 
 #include <string>
@@ -31,9 +32,11 @@ struct Conflict {
 
 struct DependenceQuery {
   LoopId loop;
-  /// Loops that vary freely besides those below `loop`: a chain that is being permuted. Outermost first, all around `loop`.
+  /// Loops that vary freely besides those below `loop`: a chain that is being permuted. Outermost first, all around
+  /// `loop`.
   std::vector<LoopId> varying;
-  /// Buffers that each iteration writes before reading, and nothing outside uses, do not count: every iteration has its own.
+  /// Buffers that each iteration writes before reading, and nothing outside uses, do not count: every iteration has its
+  /// own.
   bool private_buffers = true;
 };
 Conflict find_conflict(State& state, const DependenceQuery& query);

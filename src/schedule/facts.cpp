@@ -27,7 +27,9 @@ bool touches(const std::vector<BufferRegion>& regions, const BufferNode* buffer)
   return std::any_of(regions.begin(), regions.end(), [&](const auto& r) { return r.buffer.get() == buffer; });
 }
 
-std::string quoted_name(const BlockNode* b) { return "`" + b->name + "`"; }
+std::string quoted_name(const BlockNode* b) {
+  return "`" + b->name + "`";
+}
 
 /// True if different values of the spatial iterators write different elements: every iterator of more than one value
 /// can be solved from the indices, one after the other.
@@ -47,8 +49,9 @@ bool injective_writes(const BlockNode& block, const BufferRegion& write) {
       const LinearForm::Term* found = nullptr;
       bool single = true;
       for (const auto& term : form.terms) {
-        const bool has = tir::uses_any_var(
-            term.atom, [&](const tir::VarNode* v) { return std::find(unknown.begin(), unknown.end(), v) != unknown.end(); });
+        const bool has = tir::uses_any_var(term.atom, [&](const tir::VarNode* v) {
+          return std::find(unknown.begin(), unknown.end(), v) != unknown.end();
+        });
         if (!has) continue;
         single &= found == nullptr && term.atom.kind() == tir::ExprKind::kVar;
         found = &term;
@@ -330,7 +333,9 @@ bool State::stage_pipeline(BlockId scope) {
   return known == 2;
 }
 
-BlockClass State::classify(BlockId id, std::string* why) { return classify_among(id, child_blocks(scope_of(id)), true, why); }
+BlockClass State::classify(BlockId id, std::string* why) {
+  return classify_among(id, child_blocks(scope_of(id)), true, why);
+}
 BlockClass State::classify_below(BlockId id, LoopId loop, std::string* why) {
   return classify_among(id, child_blocks(loop), true, why);
 }
@@ -338,8 +343,7 @@ BlockClass State::order_class(BlockId id, LoopId loop, std::string* why) {
   return classify_among(id, child_blocks(loop), false, why);
 }
 
-BlockClass State::classify_among(BlockId id, const std::vector<BlockId>& blocks, bool need_affine,
-                                 std::string* why) {
+BlockClass State::classify_among(BlockId id, const std::vector<BlockId>& blocks, bool need_affine, std::string* why) {
   const BlockNode* block = find_block(id);
   const auto other = [&](std::string reason) {
     if (why) *why = std::move(reason);

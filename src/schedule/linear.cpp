@@ -19,8 +19,10 @@ bool add(const Expr& e, int64_t factor, LinearForm* out) {
     if (e.kind() == ExprKind::kAdd) return add(b->a, factor, out) && add(b->b, factor, out);
     if (e.kind() == ExprKind::kSub && factor != INT64_MIN) return add(b->a, factor, out) && add(b->b, -factor, out);
     if (e.kind() == ExprKind::kMul) {
-      if (tir::is_const_int(b->b, &value)) return !__builtin_mul_overflow(value, factor, &product) && add(b->a, product, out);
-      if (tir::is_const_int(b->a, &value)) return !__builtin_mul_overflow(value, factor, &product) && add(b->b, product, out);
+      if (tir::is_const_int(b->b, &value))
+        return !__builtin_mul_overflow(value, factor, &product) && add(b->a, product, out);
+      if (tir::is_const_int(b->a, &value))
+        return !__builtin_mul_overflow(value, factor, &product) && add(b->b, product, out);
     }
   }
   for (auto& term : out->terms) {

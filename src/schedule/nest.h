@@ -6,8 +6,8 @@
 
 namespace tilewright::schedule {
 
-/// Substitutes loop variables in ranges of loops, bindings and predicates below `s`, blocks' bodies left out. Bindings are
-/// brought into canonical form. `guard` (may be null) is added to the predicate of every block.
+/// Substitutes loop variables in ranges of loops, bindings and predicates below `s`, blocks' bodies left out. Bindings
+/// are brought into canonical form. `guard` (may be null) is added to the predicate of every block.
 Stmt rewrite_nest(const Stmt& s, const tir::VarMap& map, const tir::Expr& guard, arith::Analyzer analyzer);
 
 /// Sums in order of their terms; div and mod simplified by the analyzer.

@@ -149,7 +149,9 @@ const TreeIndex& State::index() const {
   return *index_;
 }
 
-BlockId State::root() const { return as<BlockNode>(func_->body)->id; }
+BlockId State::root() const {
+  return as<BlockNode>(func_->body)->id;
+}
 
 int32_t State::entry(LoopId id) const {
   const auto& map = index().loops;
@@ -227,7 +229,8 @@ Expected<const BlockNode*> State::block(BlockId id) const {
     return Refusal(*this, codes::kStaleBlock, fmt::format("block `{}` was removed by {}", t->name, t->operation))
         .legal("blocks", block_names());
   }
-  return Refusal(*this, codes::kStaleBlock, "the block is no longer part of the program").legal("blocks", block_names());
+  return Refusal(*this, codes::kStaleBlock, "the block is no longer part of the program")
+      .legal("blocks", block_names());
 }
 
 std::vector<std::string> State::block_names() const {
@@ -296,8 +299,12 @@ std::vector<LoopId> State::loops_above(int32_t e) const {
   std::reverse(out.begin(), out.end());
   return out;
 }
-std::vector<LoopId> State::loops_of(BlockId id) const { return loops_above(entry(id)); }
-std::vector<LoopId> State::loops_of(LoopId id) const { return loops_above(entry(id)); }
+std::vector<LoopId> State::loops_of(BlockId id) const {
+  return loops_above(entry(id));
+}
+std::vector<LoopId> State::loops_of(LoopId id) const {
+  return loops_above(entry(id));
+}
 
 std::vector<const StmtNode*> State::ancestors(const StmtNode* stmt) const {
   std::vector<const StmtNode*> out;
@@ -319,16 +326,28 @@ std::vector<BlockId> State::blocks_inside(int32_t e) const {
   }
   return out;
 }
-std::vector<BlockId> State::child_blocks(BlockId id) const { return blocks_inside(entry(id)); }
-std::vector<BlockId> State::child_blocks(LoopId id) const { return blocks_inside(entry(id)); }
+std::vector<BlockId> State::child_blocks(BlockId id) const {
+  return blocks_inside(entry(id));
+}
+std::vector<BlockId> State::child_blocks(LoopId id) const {
+  return blocks_inside(entry(id));
+}
 
 bool State::inside(int32_t inner, int32_t outer) const {
   return inner > outer && inner < index().entries[outer].end;
 }
-bool State::is_below(BlockId block, LoopId loop) const { return inside(entry(block), entry(loop)); }
-bool State::is_below(LoopId inner, LoopId outer) const { return inside(entry(inner), entry(outer)); }
-bool State::is_below(BlockId inner, BlockId outer) const { return inside(entry(inner), entry(outer)); }
-bool State::before(BlockId a, BlockId b) const { return entry(a) < entry(b); }
+bool State::is_below(BlockId block, LoopId loop) const {
+  return inside(entry(block), entry(loop));
+}
+bool State::is_below(LoopId inner, LoopId outer) const {
+  return inside(entry(inner), entry(outer));
+}
+bool State::is_below(BlockId inner, BlockId outer) const {
+  return inside(entry(inner), entry(outer));
+}
+bool State::before(BlockId a, BlockId b) const {
+  return entry(a) < entry(b);
+}
 
 std::vector<LoopId> State::common_loops(BlockId a, BlockId b) const {
   std::vector<LoopId> x = loops_of(a);
@@ -350,8 +369,12 @@ bool State::has_raw_statements(LoopId loop) const {
   return false;
 }
 
-Stmt State::stmt(LoopId id) const { return Stmt(find_loop(id)); }
-Stmt State::stmt(BlockId id) const { return Stmt(find_block(id)); }
+Stmt State::stmt(LoopId id) const {
+  return Stmt(find_loop(id));
+}
+Stmt State::stmt(BlockId id) const {
+  return Stmt(find_block(id));
+}
 const StmtNode* State::parent(const StmtNode* stmt) const {
   const int32_t p = index().entries[entry(stmt)].parent;
   return p < 0 ? nullptr : index().entries[p].node;

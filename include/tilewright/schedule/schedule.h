@@ -82,9 +82,17 @@ class Schedule {
   /// n factors whose product is the loop's extent, innermost at most `max_innermost` (0: no limit); uniform over all
   /// factorisations. S0125: the extent is no constant.
   std::vector<Value> sample_perfect_tile(Loop loop, int n, int64_t max_innermost = 0, const Decision& decision = {});
+  template <size_t N>
+  std::array<Value, N> sample_perfect_tile(Loop loop, int64_t max_innermost = 0, const Decision& decision = {}) {
+    return fixed<Value, N>(sample_perfect_tile(loop, static_cast<int>(N), max_innermost, decision));
+  }
   /// n factors whose product is at least the extent; the outermost is the smallest that suffices for the others, and
   /// the product of the others at most the extent.
   std::vector<Value> sample_tile(Loop loop, int n, int64_t max_innermost = 0, const Decision& decision = {});
+  template <size_t N>
+  std::array<Value, N> sample_tile(Loop loop, int64_t max_innermost = 0, const Decision& decision = {}) {
+    return fixed<Value, N>(sample_tile(loop, static_cast<int>(N), max_innermost, decision));
+  }
   /// One of the candidates. S0127: probabilities do not match, are negative, or sum up to nothing.
   Value sample_categorical(const std::vector<int64_t>& candidates, const std::vector<double>& probabilities,
                            const Decision& decision = {});
@@ -134,7 +142,7 @@ class Schedule {
   /// S0124: unknown tag.
   void bind(Loop loop, std::string_view thread);
 
-  // ---- Annotations. S0128: empty key; S0129: nothing to remove at the key.
+  // ---- Annotations. S0128: empty key, or a value that is not finite; S0129: nothing to remove at the key.
   void annotate(Loop loop, const std::string& key, tir::AnnotationValue value);
   void annotate(Block block, const std::string& key, tir::AnnotationValue value);
   void unannotate(Loop loop, const std::string& key);

@@ -37,10 +37,8 @@ enum class InstructionKind : uint8_t {
   kVectorize,
   kUnroll,
   kBind,
-  kAnnotateLoop,
-  kAnnotateBlock,
-  kUnannotateLoop,
-  kUnannotateBlock,
+  kAnnotate,
+  kUnannotate,
   kComputeAt,
   kReverseComputeAt,
   kComputeInline,
@@ -116,7 +114,7 @@ class Trace {
   /// C++ statements on a schedule named `name`, one instruction a line, that make the same schedule again; decisions
   /// are passed to the samplings.
   std::string as_cpp(std::string_view name = "s") const;
-  /// One line: {"v":1,"trace":[["get_block",[],["C"],1],["split",["l0",null,32],[],2],...]}; a sampling has its
+  /// One line: {"trace":[["get_block",[],["C"],1],["split",["l0",null,32],[],2],...],"v":1}; a sampling has its
   /// decision as a fifth element.
   std::string to_json() const;
   /// Inverse of to_json. S0141 names the instruction and what is wrong with the text; accepts nothing but what to_json

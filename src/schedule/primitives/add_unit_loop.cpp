@@ -28,7 +28,8 @@ Expected<LoopId> add_unit_loop(State& state, BlockId block) {
   Expected<const BlockNode*> found = state.block(block);
   if (!found) return found.error();
   if (block == state.root())
-    return Refusal(state, codes::kOtherScope, "the root block has no loops around it").legal("blocks", state.block_names());
+    return Refusal(state, codes::kOtherScope, "the root block has no loops around it")
+        .legal("blocks", state.block_names());
   return wrap(state, block);
 }
 

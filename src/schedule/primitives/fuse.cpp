@@ -23,9 +23,10 @@ Expected<LoopId> fuse(State& state, const std::vector<LoopId>& loops) {
     const ForNode *outer = nodes[i - 1], *inner = nodes[i];
     if (outer->body.get() == inner) continue;
     const bool below = !(loops[i] == loops[i - 1]) && state.is_below(loops[i], loops[i - 1]);
-    return Refusal(state, codes::kNotNested,
-                   below ? fmt::format("loop `{}` is not all that loop `{}` contains", inner->var.name(), outer->var.name())
-                         : fmt::format("loop `{}` is not inside loop `{}`", inner->var.name(), outer->var.name()))
+    return Refusal(
+               state, codes::kNotNested,
+               below ? fmt::format("loop `{}` is not all that loop `{}` contains", inner->var.name(), outer->var.name())
+                     : fmt::format("loop `{}` is not inside loop `{}`", inner->var.name(), outer->var.name()))
         .at(loops[i - 1])
         .at(loops[i])
         .remedy(below ? "reorder the loops so that they are next to each other"

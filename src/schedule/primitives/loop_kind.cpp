@@ -62,9 +62,10 @@ Status refuse(State& state, const ForNode& loop, const Conflict& c, ForKind kind
           .remedy(std::move(remedy));
     }
     case ConflictKind::kReadWrite:
-      return Refusal(state, codes::kCarriesDependence,
-                     fmt::format("an iteration of loop `{}` reads elements of `{}` that another one writes in block `{}`",
-                                 name, buffer, block->name))
+      return Refusal(
+                 state, codes::kCarriesDependence,
+                 fmt::format("an iteration of loop `{}` reads elements of `{}` that another one writes in block `{}`",
+                             name, buffer, block->name))
           .at(loop.id)
           .legal("loops", std::move(others))
           .remedy(fmt::format("compute what `{}` needs inside the loop (compute_at), or choose another loop", name));
@@ -74,18 +75,21 @@ Status refuse(State& state, const ForNode& loop, const Conflict& c, ForKind kind
                                  block->name))
           .at(loop.id)
           .legal("loops", std::move(others))
-          .remedy(kind == ForKind::kVectorized ? "choose a loop that indexes everything written below it"
-                                               : "choose a loop that indexes what is written, or compute the block elsewhere");
+          .remedy(kind == ForKind::kVectorized
+                      ? "choose a loop that indexes everything written below it"
+                      : "choose a loop that indexes what is written, or compute the block elsewhere");
     default:
       break;
   }
   return Refusal(state, codes::kOpaqueIterator,
-                 block ? fmt::format("loop `{}` binds the opaque iterator `{}` of block `{}`", name, c.iterator, block->name)
+                 block ? fmt::format("loop `{}` binds the opaque iterator `{}` of block `{}`", name, c.iterator,
+                                     block->name)
                        : fmt::format("loop `{}` contains statements outside of blocks, whose dependences are not known",
                                      name))
       .at(loop.id)
       .legal("loops", std::move(others))
-      .remedy(block ? "declare the iterator spatial if its instances are independent" : "put the statements into a block");
+      .remedy(block ? "declare the iterator spatial if its instances are independent"
+                    : "put the statements into a block");
 }
 
 Status require_serial(const State& state, const ForNode& loop, ForKind kind) {
@@ -125,7 +129,9 @@ constexpr ThreadTag kThreadTags[] = {ThreadTag::kBlockX,  ThreadTag::kBlockY,  T
 
 }  // namespace
 
-Status parallel(State& state, LoopId loop) { return make_concurrent(state, loop, ForKind::kParallel, ThreadTag::kNone); }
+Status parallel(State& state, LoopId loop) {
+  return make_concurrent(state, loop, ForKind::kParallel, ThreadTag::kNone);
+}
 Status vectorize(State& state, LoopId loop) {
   return make_concurrent(state, loop, ForKind::kVectorized, ThreadTag::kNone);
 }

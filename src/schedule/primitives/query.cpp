@@ -15,7 +15,8 @@ Expected<BlockId> get_block(const State& state, const std::string& name) {
   }
   if (found.size() == 1) return found[0];
   if (found.empty())
-    return Refusal(state, codes::kUnknownBlock, fmt::format("there is no block `{}`", name)).legal("blocks", state.block_names());
+    return Refusal(state, codes::kUnknownBlock, fmt::format("there is no block `{}`", name))
+        .legal("blocks", state.block_names());
   Refusal refusal(state, codes::kAmbiguousBlock, fmt::format("there are {} blocks `{}`", found.size(), name));
   for (const BlockId id : found) refusal.at(id);
   return refusal.remedy("get the block around them and use get_child_blocks");
@@ -48,8 +49,12 @@ Expected<std::vector<BlockId>> neighbours(const State& state, BlockId block, boo
 
 }  // namespace
 
-Expected<std::vector<BlockId>> get_producers(const State& state, BlockId block) { return neighbours(state, block, true); }
-Expected<std::vector<BlockId>> get_consumers(const State& state, BlockId block) { return neighbours(state, block, false); }
+Expected<std::vector<BlockId>> get_producers(const State& state, BlockId block) {
+  return neighbours(state, block, true);
+}
+Expected<std::vector<BlockId>> get_consumers(const State& state, BlockId block) {
+  return neighbours(state, block, false);
+}
 
 std::vector<BlockId> get_output_blocks(const State& state) {
   std::vector<BlockId> out;

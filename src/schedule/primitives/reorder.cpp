@@ -51,9 +51,8 @@ Expected<Permutation> find_chain(const State& state, const std::vector<LoopId>& 
         .at(loops[deepest])
         .remedy("reorder loops of one nest");
   }
-  const auto first = std::find_if(around.begin(), around.end(), [&](LoopId l) {
-    return std::find(loops.begin(), loops.end(), l) != loops.end();
-  });
+  const auto first = std::find_if(around.begin(), around.end(),
+                                  [&](LoopId l) { return std::find(loops.begin(), loops.end(), l) != loops.end(); });
   Permutation out;
   for (auto it = first; it != around.end(); ++it) {
     const ForNode* node = state.find_loop(*it);
@@ -63,8 +62,9 @@ Expected<Permutation> find_chain(const State& state, const std::vector<LoopId>& 
                                  out.before.back()->var.name()))
           .at(out.before.back()->id)
           .at(*it)
-          .remedy(fmt::format("reorder only loops inside or only loops outside of `{}`, or compute its other stages elsewhere",
-                              out.before.back()->var.name()));
+          .remedy(fmt::format(
+              "reorder only loops inside or only loops outside of `{}`, or compute its other stages elsewhere",
+              out.before.back()->var.name()));
     }
     out.before.push_back(node);
   }
@@ -122,16 +122,17 @@ Status check_init_first(State& state, const Permutation& p, BlockId id) {
       if (l == p.before[0]->id || state.is_below(l, p.before[0]->id)) domains.push_back({f->var, {f->min, f->extent}});
     }
     arith::Analyzer analyzer = state.analyzer_at(p.before[0]);
-    one_to_one = arith::detect_iter_map(block.bindings, domains, block.predicate, arith::IterMapLevel::kBijective, analyzer)
-                     .has_value();
+    one_to_one =
+        arith::detect_iter_map(block.bindings, domains, block.predicate, arith::IterMapLevel::kBijective, analyzer)
+            .has_value();
   }
   const auto refuse = [&](const std::string& why) {
     return Refusal(state, codes::kReorderNotAffine,
                    fmt::format("block `{}` initialises `{}` at the first step of its reduction, and {}", block.name,
                                block.writes[0].buffer.name(), why))
         .at(id)
-        .remedy(fmt::format("decompose_reduction({0}, ...) first, or keep the order of the loops that `{0}` reduces over",
-                            block.name));
+        .remedy(fmt::format(
+            "decompose_reduction({0}, ...) first, or keep the order of the loops that `{0}` reduces over", block.name));
   };
   if (!one_to_one) return refuse("its bindings do not say which step comes first in the new order");
   if (order_kept(p, reduces)) return {};
@@ -175,10 +176,11 @@ Status check_dependences(State& state, const Permutation& p) {
     for (size_t i = 0; i < block.iters.size(); ++i) {
       if (block.iters[i].kind != IterKind::kOpaque) continue;
       const auto drives = [&](const ForNode* f) { return uses_var(block.bindings[i], f->var.get()); };
-      if (std::any_of(p.before.begin(), p.before.end(), drives) && !order_kept(p, [](const ForNode*) { return true; })) {
+      if (std::any_of(p.before.begin(), p.before.end(), drives) &&
+          !order_kept(p, [](const ForNode*) { return true; })) {
         return Refusal(state, codes::kReorderDependence,
-                       fmt::format("iterator `{}` of block `{}` is opaque: its order must stay", block.iters[i].var.name(),
-                                   block.name))
+                       fmt::format("iterator `{}` of block `{}` is opaque: its order must stay",
+                                   block.iters[i].var.name(), block.name))
             .at(id)
             .remedy("reorder loops that bind spatial or reduce iterators only");
       }
@@ -213,14 +215,14 @@ Status check_dependences(State& state, const Permutation& p) {
           if (!shown) shown = c;
         }
       }
-      if (order_kept(p, [&](const ForNode* f) { return std::find(carrying.begin(), carrying.end(), f) != carrying.end(); }))
+      if (order_kept(
+              p, [&](const ForNode* f) { return std::find(carrying.begin(), carrying.end(), f) != carrying.end(); }))
         continue;
       std::vector<std::string> names;
       for (const ForNode* f : carrying) names.push_back("`" + f->var.name() + "`");
       Refusal refusal(state, codes::kReorderDependence,
                       fmt::format("loops {} carry dependences on `{}` of block `{}`{}, so their order must stay",
-                                  fmt::join(names, ", "), buffer->name, block.name,
-                                  why.empty() ? "" : ": " + why));
+                                  fmt::join(names, ", "), buffer->name, block.name, why.empty() ? "" : ": " + why));
       for (const ForNode* f : carrying) refusal.at(f->id);
       return refusal.remedy("keep these loops in their order among each other");
     }
@@ -231,7 +233,8 @@ Status check_dependences(State& state, const Permutation& p) {
 }  // namespace
 
 Status reorder(State& state, const std::vector<LoopId>& loops) {
-  if (loops.empty()) return Refusal(state, codes::kNoLoops, "no loops are given").remedy("give the loops in their new order");
+  if (loops.empty())
+    return Refusal(state, codes::kNoLoops, "no loops are given").remedy("give the loops in their new order");
   Expected<Permutation> chain = find_chain(state, loops);
   if (!chain) return chain.error();
   const Permutation& p = *chain;

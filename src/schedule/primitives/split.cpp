@@ -75,8 +75,7 @@ Expected<std::vector<LoopId>> split(State& state, LoopId id, const std::vector<s
       continue;
     }
     if (*factors[i] < 1) {
-      return Refusal(state, codes::kBadFactor,
-                     fmt::format("factor {} of loop `{}` is below 1", *factors[i], name))
+      return Refusal(state, codes::kBadFactor, fmt::format("factor {} of loop `{}` is below 1", *factors[i], name))
           .at(id)
           .remedy("give factors of 1 or more");
     }

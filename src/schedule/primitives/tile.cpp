@@ -5,7 +5,8 @@
 
 namespace tilewright::schedule {
 
-Expected<std::vector<LoopId>> tile(State& state, LoopId i, LoopId j, std::optional<int64_t> ti, std::optional<int64_t> tj) {
+Expected<std::vector<LoopId>> tile(State& state, LoopId i, LoopId j, std::optional<int64_t> ti,
+                                   std::optional<int64_t> tj) {
   State next = state;
   const auto x = split(next, i, {std::nullopt, ti});
   if (!x) return x.error();

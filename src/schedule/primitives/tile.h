@@ -8,6 +8,7 @@
 
 namespace tilewright::schedule {
 
-Expected<std::vector<LoopId>> tile(State& state, LoopId i, LoopId j, std::optional<int64_t> ti, std::optional<int64_t> tj);
+Expected<std::vector<LoopId>> tile(State& state, LoopId i, LoopId j, std::optional<int64_t> ti,
+                                   std::optional<int64_t> tj);
 
 }  // namespace tilewright::schedule
