@@ -136,7 +136,7 @@ class StmtPrinter {
 /// Sizes bound by the buffers' shapes get their names first, so that they keep them.
 void StmtPrinter::declare(const PrimFunc& func) {
   for (const Param& p : func->params) {
-    if (!p.buffer.defined() && p.scalar.defined()) names_.define(p.scalar.get(), p.scalar.name());
+    if (!p.buffer.defined() && p.scalar.defined()) names_.define(p.scalar);
   }
 }
 
@@ -146,15 +146,14 @@ void StmtPrinter::signature(const PrimFunc& func, bool lowered) {
   line_ += (text::is_name(func.name()) ? func.name() : quote(func.name())) + "(";
   const size_t start = line_.size();
   for (const Var& size : typed_sizes(func))
-    line_ += fmt::format("{}size {}: {}", line_.size() > start ? ", " : "", names_.find(size.get(), size.name()),
-                         size.dtype().str());
+    line_ += fmt::format("{}size {}: {}", line_.size() > start ? ", " : "", names_.find(size), size.dtype().str());
   for (size_t i = 0; i < func->params.size(); ++i) {
     if (line_.size() > start) line_ += ", ";
     const Param& p = func->params[i];
     if (p.buffer.defined())
       exprs_.print_declaration(line_, p.buffer);
     else if (p.scalar.defined())
-      line_ += fmt::format("{}: {}", names_.find(p.scalar.get(), p.scalar.name()), p.scalar.dtype().str());
+      line_ += fmt::format("{}: {}", names_.find(p.scalar), p.scalar.dtype().str());
     else
       line_ += "<null>";
   }
@@ -214,8 +213,7 @@ void StmtPrinter::open_scope(const Stmt& s, bool flat) {
   if (const auto* let = as<LetStmtNode>(s)) {
     std::string value;
     exprs_.print(value, let->value);
-    line_ +=
-        fmt::format("let {}: {} = {}", names_.define(let->var.get(), let->var.name()), let->var.dtype().str(), value);
+    line_ += fmt::format("let {}: {} = {}", names_.define(let->var), text::type_text(let->var), value);
     body = &let->body;
   } else {
     const auto* a = as<AllocNode>(s);
@@ -239,8 +237,8 @@ void StmtPrinter::print_for(const ForNode& n) {
   std::string range;
   exprs_.print_range(range, {n.min, n.extent});
   const size_t mark = names_.mark();
-  line_ += " " + names_.define(n.var.get(), n.var.name());
-  if (n.var.dtype() != kI64) line_ += ": " + n.var.dtype().str();
+  line_ += " " + names_.define(n.var);
+  if (n.var.defined() && n.var.dtype() != kI64) line_ += ": " + n.var.dtype().str();
   line_ += " in " + range + " {";
   end_line(std::find(options_.mark_loops.begin(), options_.mark_loops.end(), n.id) != options_.mark_loops.end());
   ++depth_;
@@ -280,8 +278,8 @@ void StmtPrinter::print_block(const BlockNode& n) {
   for (size_t i = 0; i < n.iters.size(); ++i) {
     const IterVar& iter = n.iters[i];
     if (i != 0) line_ += ", ";
-    line_ += names_.define(iter.var.get(), iter.var.name()) + ": ";
-    if (iter.var.dtype() != kI64) line_ += iter.var.dtype().str() + " ";
+    line_ += names_.define(iter.var) + ": ";
+    if (iter.var.defined() && iter.var.dtype() != kI64) line_ += iter.var.dtype().str() + " ";
     line_ += fmt::format("{} {} = {}", text::iter_keyword(iter.kind), domains[i], bindings[i]);
   }
   line_ += ") {";
@@ -329,7 +327,7 @@ void StmtPrinter::statement(const Stmt& s) {
   switch (s.kind()) {
     case StmtKind::kStore: {
       const auto* n = as<StoreNode>(s);
-      line_ += names_.find(n->buffer.get(), n->buffer.name());
+      line_ += names_.find(n->buffer);
       exprs_.print_indices(line_, n->indices, n->mask);
       line_ += " = ";
       expr(n->value);

@@ -157,7 +157,7 @@ void ExprPrinter::print(std::string& out, const Expr& e, int precedence) {
     }
     case ExprKind::kLoad: {
       const auto* n = as<LoadNode>(e);
-      out += names_.find(n->buffer.get(), n->buffer.name());
+      out += names_.find(n->buffer);
       print_indices(out, n->indices, n->mask);
       return;
     }
@@ -192,8 +192,7 @@ void ExprPrinter::print(std::string& out, const Expr& e, int precedence) {
       std::string value;
       print(value, n->value);
       const size_t mark = names_.mark();
-      out +=
-          fmt::format("(let {}: {} = {} in ", names_.define(n->var.get(), n->var.name()), n->var.dtype().str(), value);
+      out += fmt::format("(let {}: {} = {} in ", names_.define(n->var), type_text(n->var), value);
       print(out, n->body);
       out += ")";
       names_.end_scope(mark);
@@ -206,7 +205,7 @@ void ExprPrinter::print(std::string& out, const Expr& e, int precedence) {
       out += fmt::format("reduce {}[", n->reducer->name);
       for (size_t i = 0; i < n->axes.size(); ++i) {
         if (i != 0) out += ", ";
-        out += names_.define(n->axes[i].var.get(), n->axes[i].var.name()) + " in ";
+        out += names_.define(n->axes[i].var) + " in ";
         print_range(out, n->axes[i].domain);
       }
       out += "](";
@@ -282,7 +281,7 @@ void ExprPrinter::print_range(std::string& out, const Range& range) {
 }
 
 void ExprPrinter::print_region(std::string& out, const BufferRegion& region) {
-  out += names_.find(region.buffer.get(), region.buffer.name()) + "[";
+  out += names_.find(region.buffer) + "[";
   for (size_t i = 0; i < region.ranges.size(); ++i) {
     if (i != 0) out += ", ";
     const Range& r = region.ranges[i];
@@ -309,7 +308,7 @@ void ExprPrinter::print_layout(std::string& out, const IndexMap& map) {
   out += " layout (";
   for (size_t i = 0; i < map->inputs.size(); ++i) {
     if (i != 0) out += ", ";
-    out += names_.define(map->inputs[i].get(), map->inputs[i].name());
+    out += names_.define(map->inputs[i]);
     if (map->inputs[i].dtype() != kI64) out += ": " + map->inputs[i].dtype().str();
   }
   out += ") -> (";
@@ -321,14 +320,20 @@ void ExprPrinter::print_layout(std::string& out, const IndexMap& map) {
 }
 
 void ExprPrinter::print_declaration(std::string& out, const Buffer& buffer) {
-  const std::string& name = names_.define(buffer.get(), buffer.name());
-  out += fmt::format("{}: {}[", name, buffer.dtype().str());
+  const std::string name = names_.define(buffer);
+  out += name;
+  if (!buffer.defined()) return;
+  out += fmt::format(": {}[", buffer.dtype().str());
   print_list(out, buffer.shape());
   out += "]";
   if (buffer.scope() != Scope::kGlobal) out += fmt::format(" {}", scope_name(buffer.scope()));
   if (buffer->alignment != 0) out += fmt::format(" align {}", buffer->alignment);
   if (name != buffer.name()) out += " named " + quote(buffer.name());
   if (buffer->layout.defined()) print_layout(out, buffer->layout);
+}
+
+std::string type_text(const Var& v) {
+  return v.defined() ? v.dtype().str() : "<null>";
 }
 
 std::string annotation_text(const AnnotationValue& value) {

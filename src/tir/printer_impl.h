@@ -20,7 +20,10 @@ class NameTable {
   const std::string& define(const void* node, std::string_view hint);
   /// The node's name; a free node gets one on its first use, for good.
   const std::string& find(const void* node, std::string_view hint);
-  bool known(const void* node) const { return names_.contains(node); }
+  std::string define(const Var& v) { return v.defined() ? define(v.get(), v.name()) : "<null>"; }
+  std::string define(const Buffer& b) { return b.defined() ? define(b.get(), b.name()) : "<null>"; }
+  std::string find(const Var& v) { return v.defined() ? find(v.get(), v.name()) : "<null>"; }
+  std::string find(const Buffer& b) { return b.defined() ? find(b.get(), b.name()) : "<null>"; }
   size_t mark() const { return undo_.size(); }
   void end_scope(size_t mark);
 
@@ -55,6 +58,7 @@ class ExprPrinter {
   NameTable& names_;
 };
 
+std::string type_text(const Var& v);
 std::string annotation_text(const AnnotationValue& value);
 /// `loop_nest_only`.
 std::string loop_nest(const Stmt& s, const PrintOptions& options);

@@ -18,6 +18,10 @@ struct Line {
   bool on_path = false;
 };
 
+std::string hint(const Var& v) {
+  return v.defined() ? v.name() : "<null>";
+}
+
 class NestPrinter {
  public:
   explicit NestPrinter(const PrintOptions& options) : options_(options), exprs_(names_) {}
@@ -70,17 +74,15 @@ class NestPrinter {
     const size_t at = lines_.size(), mark = names_.mark();
     std::string range;
     exprs_.print_range(range, {first.min, first.extent});
-    std::string text =
-        fmt::format("{} {}", for_keyword(first.loop_kind), names_.define(first.var.get(), first.var.name()));
+    std::string text = fmt::format("{} {}", for_keyword(first.loop_kind), names_.define(first.var));
     if (first.loop_kind == ForKind::kThreadBinding)
-      text =
-          fmt::format("thread({}) {}", thread_tag_name(first.thread), names_.find(first.var.get(), first.var.name()));
+      text = fmt::format("thread({}) {}", thread_tag_name(first.thread), names_.find(first.var));
     const ForNode* last = &first;
     const bool is_marked = marked(first);
     while (!is_marked && first.loop_kind != ForKind::kThreadBinding) {
       const auto* next = as<ForNode>(last->body);
       if (!next || marked(*next) || next->loop_kind != first.loop_kind) break;
-      text += ", " + names_.define(next->var.get(), next->var.name());
+      text += ", " + names_.define(next->var);
       last = next;
     }
     if (last == &first) text += " in " + range;
@@ -97,12 +99,12 @@ class NestPrinter {
     for (size_t i = 0; i < n.iters.size(); ++i) {
       std::string binding;
       if (i < n.bindings.size()) exprs_.print(binding, n.bindings[i]);
-      text += fmt::format("{}{} {} = {}", i != 0 ? ", " : "", iter_keyword(n.iters[i].kind), n.iters[i].var.name(),
-                          binding);
+      text +=
+          fmt::format("{}{} {} = {}", i != 0 ? ", " : "", iter_keyword(n.iters[i].kind), hint(n.iters[i].var), binding);
     }
     const bool is_marked = marked(n);
     lines_.push_back({text + ")", depth, is_marked, false});
-    for (const IterVar& i : n.iters) names_.define(i.var.get(), i.var.name());
+    for (const IterVar& i : n.iters) names_.define(i.var);
     bool found = walk(n.init, depth + 1);
     found |= walk(n.body, depth + 1);
     lines_[at].on_path = found || is_marked;
