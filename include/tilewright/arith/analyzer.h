@@ -1,5 +1,5 @@
-// Reasoning about integer expressions: bounds, divisibility, one canonical form, proofs. 64-bit integers throughout; all
-// internal arithmetic is overflow-checked and gives up ("unknown") instead of wrapping.
+// Reasoning about integer expressions: bounds, divisibility, one canonical form, proofs. 64-bit integers throughout;
+// all internal arithmetic is overflow-checked and gives up ("unknown") instead of wrapping.
 #pragma once
 
 #include <cstdint>
@@ -37,6 +37,7 @@ struct IntSet {
   static IntSet from_range(const Range& r);
   bool bounded() const { return min.defined() && max.defined(); }
 };
+class Engine;
 using IntSetMap = std::unordered_map<const VarNode*, IntSet>;
 
 /// Holds what is known about variables. Cheap to make and to copy.
@@ -55,8 +56,8 @@ class Analyzer {
   /// Adds a fact (conjunctions are split): comparisons of any affine expressions, equalities, divisibility.
   void assume(const Expr& fact);
 
-  /// Canonical form: sums of constants times (x / a % b) terms in a fixed order; every fact used to drop min, max, select,
-  /// mod, div and comparisons. Equal in value for every assignment that satisfies the facts. Idempotent.
+  /// Canonical form: sums of constants times (x / a % b) terms in a fixed order; every fact used to drop min, max,
+  /// select, mod, div and comparisons. Equal in value for every assignment that satisfies the facts. Idempotent.
   Expr simplify(const Expr& e);
   bool can_prove(const Expr& condition);
   bool can_prove_equal(const Expr& a, const Expr& b);
@@ -66,6 +67,9 @@ class Analyzer {
   ModularSet modular_set(const Expr& e);
   /// Smallest interval found that holds all values of `e` while the variables in `domains` range over their sets.
   IntSet eval_set(const Expr& e, const IntSetMap& domains);
+
+  /// The machinery, for the other files of this room.
+  Engine& engine();
 
  private:
   struct Impl;
