@@ -23,12 +23,13 @@ class UniqueNames {
   explicit UniqueNames(std::initializer_list<std::string> taken = {}) : taken_(taken) {}
   std::string operator()(const std::string& wanted) {
     std::string name = wanted;
-    for (int i = 1; !taken_.insert(name).second; ++i) name = fmt::format("{}_{}", wanted, i);
+    while (!taken_.insert(name).second) name = fmt::format("{}_{}", wanted, ++last_[wanted]);
     return name;
   }
 
  private:
   std::unordered_set<std::string> taken_;
+  std::unordered_map<std::string, int> last_;
 };
 
 std::string kind_list(const std::vector<FuncArg>& args) {

@@ -13,6 +13,23 @@ struct Origin {
   int index;
 };
 
+/// Deletes operations one after the other, so that a long chain of them does not use up the stack.
+void delete_operation(const Operation* op) {
+  thread_local std::vector<const Operation*>* waiting = nullptr;
+  if (waiting) {
+    waiting->push_back(op);
+    return;
+  }
+  std::vector<const Operation*> queue = {op};
+  waiting = &queue;
+  while (!queue.empty()) {
+    const Operation* next = queue.back();
+    queue.pop_back();
+    delete next;
+  }
+  waiting = nullptr;
+}
+
 const Origin& origin_of(const tir::BufferNode& buffer) {
   return *static_cast<const Origin*>(buffer.origin.get());
 }
@@ -80,7 +97,7 @@ Tensor Tensor::of(const Buffer& buffer) {
 }
 
 std::vector<Tensor> Operation::make(Operation op) {
-  auto node = std::make_shared<const Operation>(std::move(op));
+  const OperationRef node(new Operation(std::move(op)), delete_operation);
   std::vector<Tensor> tensors;
   for (size_t i = 0; i < node->results.size(); ++i) {
     const Result& result = node->results[i];
