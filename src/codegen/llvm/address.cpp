@@ -146,12 +146,7 @@ std::map<int, Polynomial> FunctionEmitter::split_levels(const Polynomial& p) {
 
 llvm::Value* FunctionEmitter::emit_atom(int number) {
   Expr e = atoms_[number];
-  if (const auto* var = as<tir::VarNode>(e)) {
-    auto found = vars_.find(var);
-    TILEWRIGHT_CHECK(found != vars_.end());
-    return found->second.value;
-  }
-  return emit_pure(e);
+  return e.kind() == tir::ExprKind::kVar ? emit_node(e) : emit_pure(e);
 }
 
 /// A pure expression, once in its scope; one with loads, here and now.
