@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "te/check.h"
+#include "tilewright/arith/analyzer.h"
 #include "tilewright/tir/printer.h"
 #include "tilewright/tir/visit.h"
 
@@ -153,25 +154,31 @@ class Checker : public tir::Visitor {
 
   void check(const tir::LoadNode* load) {
     for (size_t i = 0; i < load->indices.size(); ++i) {
-      const Expr& index = load->indices[i];
-      const Interval range = evaluate(index, domains_);
-      int64_t extent = 0;
-      const bool known = tir::is_const_int(load->buffer.shape()[i], &extent);
-      const bool below = range.min && *range.min < 0, above = known && range.max && *range.max >= extent;
-      if (!below && !above) continue;
-      const bool nowhere_inside = (range.max && *range.max < 0) || (known && range.min && *range.min >= extent);
-      if (!nowhere_inside && (guarded_ || !range.exact || !each_variable_once(index))) continue;
-      fail("E0406", fmt::format("te::compute `{}`", op_.name),
-           fmt::format("index {} of `{}`, {}, runs over {} .. {}, but the dimension has {}", i, load->buffer.name(),
-                       tir::to_string(index), show(range.min, "?"), show(range.max, "?"),
-                       known ? fmt::format("{} elements (0 .. {})", extent, extent - 1)
-                             : fmt::format("the elements 0 .. {} - 1", tir::to_string(load->buffer.shape()[i]))),
-           "pad the tensor first (te::ops::pad), or guard the access with te::if_then_else");
+      check(load, i, load->indices[i]);
+      // Terms in the same variable come together: more indices are decided.
+      check(load, i, analyzer_.simplify(load->indices[i]));
     }
+  }
+
+  void check(const tir::LoadNode* load, size_t i, const Expr& index) {
+    const Interval range = evaluate(index, domains_);
+    int64_t extent = 0;
+    const bool known = tir::is_const_int(load->buffer.shape()[i], &extent);
+    const bool below = range.min && *range.min < 0, above = known && range.max && *range.max >= extent;
+    if (!below && !above) return;
+    const bool nowhere_inside = (range.max && *range.max < 0) || (known && range.min && *range.min >= extent);
+    if (!nowhere_inside && (guarded_ || !range.exact || !each_variable_once(index))) return;
+    fail("E0406", fmt::format("te::compute `{}`", op_.name),
+         fmt::format("index {} of `{}`, {}, runs over {} .. {}, but the dimension has {}", i, load->buffer.name(),
+                     tir::to_string(load->indices[i]), show(range.min, "?"), show(range.max, "?"),
+                     known ? fmt::format("{} elements (0 .. {})", extent, extent - 1)
+                           : fmt::format("the elements 0 .. {} - 1", tir::to_string(load->buffer.shape()[i]))),
+         "pad the tensor first (te::ops::pad), or guard the access with te::if_then_else");
   }
 
   const Operation& op_;
   const Domains& domains_;
+  arith::Analyzer analyzer_;
   bool guarded_ = false;
 };
 

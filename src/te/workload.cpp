@@ -141,14 +141,12 @@ Status check_memory(const std::string& name, const std::vector<Tensor>& tensors)
 Expected<Workload> load_file(std::string_view path) {
   std::ifstream in{std::string(path), std::ios::binary};
   std::string text;
-  if (in) {
-    text.resize(kMaxFileBytes + 1);
-    in.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<size_t>(in.gcount()));
-  }
-  if (!in && (text.empty() || !in.eof())) {
-    return problem("E0428", fmt::format("the file {} cannot be read, or is empty", quote_input(path)));
-  }
+  char chunk[1 << 16];
+  do {
+    in.read(chunk, sizeof chunk);
+    text.append(chunk, static_cast<size_t>(in.gcount()));
+  } while (in && text.size() <= kMaxFileBytes);
+  if (text.empty()) return problem("E0428", fmt::format("the file {} cannot be read, or is empty", quote_input(path)));
   if (text.size() > kMaxFileBytes) {
     return problem("E0428", fmt::format("the file {} is larger than {} MiB", quote_input(path), kMaxFileBytes >> 20));
   }

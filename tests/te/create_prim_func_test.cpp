@@ -132,6 +132,14 @@ TEST(CreatePrimFunc, SeveralPointsAndGathersReadBoxes) {
   ASSERT_EQ(all[1]->reads.size(), 2u);
   EXPECT_TRUE(tir::is_const_int(all[1]->reads[0].ranges[0].extent, 8));
   EXPECT_TRUE(tir::is_const_int(all[1]->reads[0].ranges[1].extent, 1));
+  // A stencil reads the box around its points.
+  Tensor C =
+      compute({6, 2}, [&](Expr i, Expr j) { return A(i + 2, j) + A(i, 2 * j + 1) + A(i + 1, 2 * j - 1 + 1); }, "C");
+  const std::string text = tir::to_string(create_prim_func({A, C}));
+  EXPECT_NE(text.find("reads A[vi..vi + 3, 0..4]"), std::string::npos) << text;
+  Tensor D = compute({6, 2}, [&](Expr i, Expr j) { return A(i, 2 * j + 1) + A(i, 2 * j); }, "D");
+  const std::string even = tir::to_string(create_prim_func({A, D}));
+  EXPECT_NE(even.find("reads A[vi, 2 * vj..2 * vj + 2]"), std::string::npos) << even;
 }
 
 TEST(CreatePrimFunc, SymbolicSizesAndScalars) {

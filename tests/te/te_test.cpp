@@ -222,6 +222,7 @@ TEST(Diagnostics, BoundsAreRefusedOnlyWhenCertain) {
   EXPECT_EQ(ok([&](Expr i) { return A(te::floordiv(i, 2) + 13); }), "E0406");
   EXPECT_EQ(ok([&](Expr i) { return S(i - 1); }), "E0406");
   EXPECT_EQ(ok([&](Expr i) { return te::if_then_else(i > 3, A(i - 20), 0); }), "E0406");  // nowhere inside
+  EXPECT_EQ(ok([&](Expr i) { return A(i * 3 - i * 2 + 9); }), "E0406");
   EXPECT_EQ(ok([&](Expr i) { return A(i * 2 + 1); }), "");
   EXPECT_EQ(ok([&](Expr i) { return A(i * 3 - i * 2 + 8); }), "");  // inside, though not interval by interval
   EXPECT_EQ(ok([&](Expr i) { return A(P(i % 4)); }), "");
