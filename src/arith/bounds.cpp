@@ -285,9 +285,9 @@ ConstBound Engine::bound(const Term& t) {
 
 ConstBound Engine::bound(const Sum& s) {
   for (const Term& t : s.terms) {
-    if (t.lower == 1 || t.extent != 0 || t.atom->kind == ExprKind::kVar) continue;
+    if (t.atom->kind == ExprKind::kVar || s.terms.size() == 1) continue;
     Sum copy = s;
-    recognise_mod(&copy);
+    recompose(&copy);
     ConstBound b{copy.base, copy.base};
     for (const Term& x : copy.terms) b = add_bounds(b, bound(x));
     return b;
@@ -295,36 +295,6 @@ ConstBound Engine::bound(const Sum& s) {
   ConstBound b{s.base, s.base};
   for (const Term& x : s.terms) b = add_bounds(b, bound(x));
   return b;
-}
-
-void Engine::recognise_mod(Sum* s) {
-  for (size_t i = 0; i < s->terms.size(); ++i) {
-    const Term t = s->terms[i];
-    if (t.lower == 1 || t.extent != 0 || t.scale % t.lower != 0 || t.atom->kind == ExprKind::kVar) continue;
-    const Atom* a = find(t.atom);
-    if (!a || !a->sum) continue;
-    const int64_t k = -(t.scale / t.lower);
-    Sum next = *s;
-    next.terms.erase_at(i);
-    bool found = true;
-    for (const Term& x : a->sum->terms) {
-      int64_t scale;
-      size_t j = 0;
-      if (!mul_ok(x.scale, k, &scale)) return;
-      while (j < next.terms.size() && !(next.terms[j].same_split(x) && next.terms[j].scale == scale)) ++j;
-      if (j == next.terms.size()) {
-        found = false;
-        break;
-      }
-      next.terms.erase_at(j);
-    }
-    int64_t base;
-    if (!found || !mul_ok(a->sum->base, k, &base) || !sub_ok(next.base, base, &next.base)) continue;
-    // Beside other terms of the atom the modulo may open again.
-    if (!add_term(&next, {t.atom, 1, t.lower, k}) || next.terms.size() >= s->terms.size()) continue;
-    *s = std::move(next);
-    i = static_cast<size_t>(-1);
-  }
 }
 
 ModularSet Engine::modular_atom(const ExprNode* atom) {

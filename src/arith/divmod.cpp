@@ -46,6 +46,20 @@ bool Engine::drop_small(Sum* s, int64_t d, Sum* small) {
   return true;
 }
 
+/// If the term is known modulo d: t = d * quotient + remainder for every value of its atom.
+bool Engine::divides(const Term& t, int64_t d, Term* quotient, int64_t* remainder) {
+  Term unit = t;
+  unit.scale = 1;
+  const ModularSet m = modular(unit);
+  if (m.coeff == 1) return false;
+  const int64_t g = gcd_of(t.scale, d), k = d / g;
+  // scale * T = scale / g * (g * T), and g * T = d * (T // k) + g * (T % k).
+  if (m.coeff % k != 0 || (t.extent != 0 && t.extent % k != 0)) return false;
+  *quotient = {t.atom, 0, t.extent == 0 ? 0 : t.extent / k, t.scale / g};
+  return mul_ok(t.lower, k, &quotient->lower) && mul_ok(t.scale, floor_mod(m.base, k), remainder) &&
+         quotient->extent != 1;
+}
+
 bool Engine::div_const(const Sum& s, int64_t d, Sum* out) {
   if (d == 1) {
     *out = s;
@@ -59,9 +73,15 @@ bool Engine::div_const(const Sum& s, int64_t d, Sum* out) {
     whole.scale = t.scale / d;
     part.scale = t.scale % d;
     if (whole.scale != 0 && !add_term(out, whole)) return false;
+    Term quotient;
+    int64_t remainder;
+    if (part.scale != 0 && divides(part, d, &quotient, &remainder)) {
+      out->terms.push_back(quotient);
+      if (!regroup(out, t.atom) || !add_ok(rest.base, remainder, &rest.base)) return false;
+      continue;
+    }
     if (part.scale != 0 && !add_term(&rest, part)) return false;
   }
-  if (rest.is_const()) return true;
   Sum small;
   drop_small(&rest, d, &small);
   int64_t quotient = floor_div(rest.base, d);
@@ -120,6 +140,12 @@ bool Engine::mod_const(const Sum& s, int64_t d, Sum* out) {
     Term part = t;
     part.scale = t.scale % d;
     if (part.scale == 0) continue;
+    Term quotient;
+    int64_t remainder;
+    if (divides(part, d, &quotient, &remainder)) {
+      if (!add_ok(rest.base, remainder, &rest.base)) return false;
+      continue;
+    }
     // The inner modulo is invisible when its multiples are multiples of d.
     int64_t period;
     if (t.extent != 0 && mul_ok(part.scale, t.extent, &period) && period % d == 0) part.extent = 0;

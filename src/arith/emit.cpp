@@ -82,7 +82,7 @@ Expr Engine::emit(const Sum& sum, const Expr& hint) {
     return hint.defined() && is_const_int(hint, &c) && c == sum.base ? hint : Expr(sum.base);
   }
   Sum s = sum;
-  recognise_mod(&s);
+  recompose(&s);
   if (s.terms.size() > 1) std::sort(s.terms.begin(), s.terms.end(), before);
   if (s.is_const()) return Expr(s.base);
   if (hint.defined() && is_sum(hint, s)) return hint;

@@ -114,8 +114,9 @@ class Engine {
   ModularSet modular(const Sum& s);
   ModularSet modular(const Term& t);
   ModularSet modular_atom(const ExprNode* atom);
-  /// Rewrites x - x // l * l for a sum x to x % l.
-  void recognise_mod(Sum* s);
+  /// Brings terms together that only their neighbours show to belong together: x - x // l * l for a sum x is x % l, and
+  /// min(x, y) - x is min(0, y - x).
+  void recompose(Sum* s);
 
   // ---- Proofs (prove.cpp)
   bool prove_ge0(const Sum& s) { return prove_ge0(s, 3); }
@@ -139,7 +140,13 @@ class Engine {
   Expr simplify_or(const Expr& e);
   Expr simplify_not(const Expr& value, const Expr& original);
   Expr simplify_select(const Expr& e);
+  // ---- Minimum and maximum (min_max.cpp)
   Expr simplify_min_max(const Expr& e);
+  /// Appends what a minimum or maximum is taken of, given one operand; `fresh` ones are parsed, others read as they
+  /// are.
+  bool min_max_operands(ExprKind kind, const Expr& e, int64_t offset, bool fresh, std::vector<Sum>* items);
+  /// The minimum or maximum of all items, which are changed.
+  bool min_max_of(ExprKind kind, std::vector<Sum>* items, Sum* out);
 
  private:
   friend class Scope;
@@ -154,6 +161,12 @@ class Engine {
   ConstBound bound_narrow(const Expr& e);
   ConstBound raw_bound(const Expr& e);
   ModularSet raw_modular(const Expr& e);
+  /// The sum of an expression that is canonical already: nothing is simplified.
+  bool raw_sum(const Expr& e, int64_t k, Sum* out);
+  bool recompose_mod(Sum* s, size_t i);
+  bool recompose_min_max(Sum* s, size_t i);
+  bool prove_by_cases(const Sum& s, int depth);
+  bool divides(const Term& t, int64_t d, Term* quotient, int64_t* remainder);
   bool drop_small(Sum* s, int64_t d, Sum* small);
   void add_fact(Sum s, const VarNode* owner);
   void assume_eq0(const Sum& s);
@@ -168,6 +181,7 @@ class Engine {
   std::vector<Fact> facts_;
   std::vector<Undo> undo_;
   int scopes_ = 0;
+  bool recomposing_ = false;
   uint64_t epoch_ = 1;
 };
 

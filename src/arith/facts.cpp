@@ -202,7 +202,7 @@ void Engine::assume(const Expr& e) {
     case ExprKind::kGe:
       return add_fact(std::move(d), nullptr);
     case ExprKind::kEq:
-      recognise_mod(&d);
+      recompose(&d);
       return assume_eq0(d);
     default: {
       // x != c at an end of what is known of x.

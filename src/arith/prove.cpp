@@ -134,6 +134,27 @@ bool Engine::prove_ge0(const Sum& original, int depth) {
       ok = add_term(&opened, {t.atom, 1, 0, scale});
     if (ok && prove_ge0(opened, depth - 1)) return true;
   }
+  return prove_by_cases(s, depth);
+}
+
+/// A minimum, maximum or select is one of its operands: all must do, or any where the operands bound it from below.
+bool Engine::prove_by_cases(const Sum& s, int depth) {
+  for (size_t i = 0; i < s.terms.size(); ++i) {
+    const Term t = s.terms[i];
+    if (t.lower != 1 || t.extent != 0) continue;
+    const bool select = t.atom->kind == ExprKind::kSelect;
+    if (!select && t.atom->kind != ExprKind::kMin && t.atom->kind != ExprKind::kMax) continue;
+    const Expr e(t.atom);
+    const Expr a = select ? as<SelectNode>(e)->true_value : as<BinaryNode>(e)->a;
+    const Expr b = select ? as<SelectNode>(e)->false_value : as<BinaryNode>(e)->b;
+    const bool any = !select && (t.atom->kind == ExprKind::kMax) == (t.scale > 0);
+    Sum with_a = s, with_b;
+    with_a.terms.erase_at(i);
+    with_b = with_a;
+    if (!raw_sum(a, t.scale, &with_a) || !raw_sum(b, t.scale, &with_b)) continue;
+    const bool first = prove_ge0(with_a, depth - 1);
+    if (any ? first || prove_ge0(with_b, depth - 1) : first && prove_ge0(with_b, depth - 1)) return true;
+  }
   return false;
 }
 

@@ -102,95 +102,6 @@ Expr Engine::simplify(const Expr& e) {
   return r;
 }
 
-Expr Engine::simplify_min_max(const Expr& e) {
-  const bool is_min = e.kind() == ExprKind::kMin;
-  // Operands of nested minima, with the constants added outside.
-  std::vector<Sum> items;
-  std::vector<Expr> pending{as<BinaryNode>(e)->b, as<BinaryNode>(e)->a};
-  std::vector<int64_t> offsets{0, 0};
-  while (!pending.empty()) {
-    const Expr x = pending.back();
-    const int64_t offset = offsets.back();
-    pending.pop_back();
-    offsets.pop_back();
-    Sum s = parse(x);
-    if (!add_ok(s.base, offset, &s.base)) return rebuild(e);
-    const Term* t = s.terms.size() == 1 ? &s.terms[0] : nullptr;
-    if (t && t->scale == 1 && t->lower == 1 && t->extent == 0 && t->atom->kind == e.kind() && items.size() < 8) {
-      const auto* n = static_cast<const BinaryNode*>(t->atom);
-      pending.push_back(n->b);
-      pending.push_back(n->a);
-      offsets.push_back(s.base);
-      offsets.push_back(s.base);
-      continue;
-    }
-    items.push_back(std::move(s));
-  }
-  // Operands that another one decides.
-  for (size_t i = 0; i < items.size(); ++i) {
-    for (size_t j = 0; j < items.size(); ++j) {
-      if (i == j) continue;
-      Sum d = items[j];
-      if (!add_scaled(&d, items[i], -1)) return rebuild(e);  // items[j] - items[i]
-      if (!is_min) {
-        Sum negated;
-        if (!add_scaled(&negated, d, -1)) return rebuild(e);
-        d = std::move(negated);
-      }
-      if (!prove_ge0(d)) continue;
-      items.erase(items.begin() + static_cast<std::ptrdiff_t>(j));
-      if (j < i) --i;
-      j = static_cast<size_t>(-1);
-    }
-  }
-  if (items.size() == 1) return emit(items[0]);
-  // What all have in common moves outside.
-  Sum common;
-  for (size_t k = 0; k < items[0].terms.size();) {
-    const Term t = items[0].terms[k];
-    auto same = [&](const Term& x) { return x.same_split(t) && x.scale == t.scale; };
-    const bool all = std::all_of(items.begin(), items.end(),
-                                 [&](const Sum& s) { return std::any_of(s.terms.begin(), s.terms.end(), same); });
-    if (!all) {
-      ++k;
-      continue;
-    }
-    for (Sum& s : items)
-      s.terms.erase_at(static_cast<size_t>(std::find_if(s.terms.begin(), s.terms.end(), same) - s.terms.begin()));
-    common.terms.push_back(t);
-  }
-  int64_t shift = items[0].base;
-  for (const Sum& s : items) {
-    if ((s.base > 0) != (shift > 0) || s.base == 0)
-      shift = 0;
-    else if (s.base > 0 ? s.base < shift : s.base > shift)
-      shift = s.base;
-  }
-  common.base = shift;
-  std::vector<Expr> operands;
-  for (Sum& s : items) {
-    s.base -= shift;
-    operands.push_back(emit(s));
-  }
-  std::stable_sort(operands.begin(), operands.end(), [](const Expr& a, const Expr& b) {
-    const bool x = a.kind() == ExprKind::kIntImm, y = b.kind() == ExprKind::kIntImm;
-    return x != y ? y : order(a.get(), b.get()) < 0;
-  });
-  Expr r = operands[0];
-  for (size_t i = 1; i < operands.size(); ++i) r = make_binary(e.kind(), r, operands[i]);
-  if (r.kind() == ExprKind::kIntImm) {
-    common.base = shift;
-    int64_t value = as<IntImmNode>(r)->value;
-    if (!add_ok(value, common.base, &common.base)) return rebuild(e);
-    return emit(common);
-  }
-  if (same_expr(r, e)) return e;
-  if (r.kind() == e.kind()) opaque(r);
-  if (common.is_const() && common.base == 0) return r;
-  common.terms.push_back({intern(r, Atom::kOpaque)->expr.get(), 1, 0, 1});
-  return emit(common);
-}
-
 Expr Engine::compare(ExprKind kind, const Sum& a, const Sum& b) {
   Sum d;
   switch (kind) {
@@ -228,7 +139,7 @@ bool sides(const Sum& s, Sum* positive, Sum* negative) {
 }  // namespace
 
 Expr Engine::condition_ge0(Sum s) {
-  recognise_mod(&s);
+  recompose(&s);
   tighten_ge0(&s);
   if (prove_ge0(s)) return Expr(true);
   Sum negated;
@@ -257,7 +168,7 @@ Expr Engine::condition_ge0(Sum s) {
 }
 
 Expr Engine::condition_eq0(Sum s, bool equal) {
-  recognise_mod(&s);
+  recompose(&s);
   if (s.is_const()) return Expr((s.base == 0) == equal);
   int64_t g = 0;
   for (const Term& t : s.terms) g = gcd_of(g, t.scale);

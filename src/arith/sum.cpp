@@ -25,6 +25,11 @@ bool Engine::add_term(Sum* s, const Term& t) {
     return regroup(s, t.atom);
   }
   s->terms.push_back(t);
+  if (t.lower != 1) {
+    // What is known modulo some number may now apply: the rules depend on the scale.
+    const Atom* a = find(t.atom);
+    if (a && a->modular.coeff != 1) return regroup(s, t.atom);
+  }
   return true;
 }
 
@@ -86,6 +91,18 @@ bool Engine::regroup(Sum* s, const ExprNode* atom) {
   // atom = base modulo coeff: q(l) = r * q(l * r) + constant wherever l * r divides coeff.
   const ModularSet m = modular_atom(atom);
   if (m.coeff > 1) {
+    for (size_t i = 0; i < q.size(); ++i) {
+      // scale * q(l) with a common divisor g of scale and l is scale / g * (q(l / g) - constant).
+      const Quotient x = q[i];
+      if (x.scale == 0 || m.coeff % x.lower != 0) continue;
+      const int64_t g = gcd_of(x.scale, x.lower);
+      int64_t c;
+      if (g == 1) continue;
+      if (!mul_ok(x.scale / g, floor_mod(floor_div(m.base, x.lower / g), g), &c)) return false;
+      if (!sub_ok(s->base, c, &s->base)) return false;
+      q[i].scale = 0;
+      if (!put(&q, x.lower / g, x.scale / g)) return false;
+    }
     for (size_t i = 0; i < q.size(); ++i) {
       for (size_t j = i + 1; j < q.size(); ++j) {
         Quotient &low = q[i], &high = q[j];
