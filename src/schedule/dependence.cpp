@@ -118,6 +118,14 @@ class ConflictTest {
     const auto varies = [&](const VarNode* v) {
       return std::any_of(inner.begin(), inner.end(), [&](const ForNode* f) { return f->var.get() == v; });
     };
+    const auto mixed = [&](const LinearForm::Term& term) {
+      return uses_var(term.atom, loop_->var.get()) && uses_any_var(term.atom, varies);
+    };
+    if (std::any_of(form.terms.begin(), form.terms.end(), mixed)) {
+      // (i_0 * 2 + i_1) // 2 is i_0.
+      arith::Analyzer analyzer = state_.analyzer_at(state_.find_block(block));
+      if (!linear_form(analyzer.simplify(e), &form)) return out;
+    }
     out.outer.base = form.base;
     Expr rest;
     for (const auto& term : form.terms) {

@@ -51,7 +51,7 @@ TEST(Fuse, Refusals) {
   EXPECT_EQ(refusal(s, "S0116", [&] { s.fuse({i, k}); }),
             "error[S0116] fuse: loop `k` is not all that loop `i` contains\n"
             "  --> matmul:  for i in 0..8        <-- here\n"
-            "                 for j\n"
+            "                 for j in 0..8\n"
             "                   for k in 0..8        <-- here\n"
             "                     block C(spatial vi = i, spatial vj = j, reduce vk = k)\n"
             "  remedy: reorder the loops so that they are next to each other");
@@ -71,8 +71,10 @@ TEST(Fuse, Refusals) {
 )");
   Schedule t(triangle);
   auto [x, y] = t.get_loops<2>(t.get_block("B"));
-  EXPECT_NE(refusal(t, "S0117", [&] { t.fuse({x, y}); }).find("the range of loop `j` depends on loop `i`"), std::string::npos);
-  EXPECT_NE(refusal(t, "S0120", [&] { t.reorder({y, x}); }).find("the range of loop `j` depends on loop `i`, which would be inside it"),
+  EXPECT_NE(refusal(t, "S0117", [&] { t.fuse({x, y}); }).find("the range of loop `j` depends on loop `i`"),
+            std::string::npos);
+  EXPECT_NE(refusal(t, "S0120", [&] { t.reorder({y, x}); })
+                .find("the range of loop `j` depends on loop `i`, which would be inside it"),
             std::string::npos);
 }
 
@@ -111,7 +113,8 @@ TEST(Reorder, FusedReductionKeepsItsInitFirst) {
   check(s, f);
   // 4 does not divide 6: the first step of an element may now come second.
   auto [a, b] = s.split<2>(jk, {nullopt, 4});
-  EXPECT_NE(refusal(s, "S0122", [&] { s.reorder({b, a}); }).find("block `C` initialises `C` at the first step of its reduction"),
+  EXPECT_NE(refusal(s, "S0122", [&] { s.reorder({b, a}); })
+                .find("block `C` initialises `C` at the first step of its reduction"),
             std::string::npos);
   check(s, f);
 }
@@ -161,8 +164,8 @@ TEST(Reorder, Refusals) {
   auto [i, j] = s.get_loops<2>(s.get_block("B"));
   auto [i2, k] = s.get_loops<2>(s.get_block("C"));
   refusal(s, "S0115", [&] { s.reorder({}); });
-  EXPECT_EQ(refusal(s, "S0118", [&] { s.reorder({i, j, i}); }).substr(0, 55),
-            "error[S0118] reorder: loop `i` is given twice\n  --> f:  f");
+  EXPECT_EQ(refusal(s, "S0118", [&] { s.reorder({i, j, i}); }).substr(0, 45),
+            "error[S0118] reorder: loop `i` is given twice");
   EXPECT_NE(refusal(s, "S0119", [&] { s.reorder({j, i}); }).find("loop `j` is not all that loop `i` contains"),
             std::string::npos);
   EXPECT_NE(refusal(s, "S0119", [&] { s.reorder({j, k}); }).find("loops `j` and `k` are not nested in each other"),

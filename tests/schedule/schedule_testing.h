@@ -43,7 +43,8 @@ inline std::vector<std::vector<uint8_t>> run(const PrimFunc& func, const Sizes& 
     if (p.buffer.defined()) {
       for (const Expr& d : p.buffer.shape()) shape.push_back(evaluate(d, sizes));
       arrays.push_back(tir::HostArray::zeros(p.buffer.dtype(), shape));
-      for (int64_t i = 0; i < arrays.back().elements(); ++i) arrays.back().set(i, static_cast<double>(rng.in_range(-4, 4)));
+      for (int64_t i = 0; i < arrays.back().elements(); ++i)
+        arrays.back().set(i, static_cast<double>(rng.in_range(-4, 4)));
     } else {
       arrays.push_back(tir::HostArray::zeros(p.scalar.dtype(), {}));
       arrays.back().set_int(0, sizes.at(p.scalar.name()));
@@ -102,8 +103,7 @@ inline std::string refusal(Schedule& s, const std::string& code, const std::func
 inline PrimFunc matmul(Expr n, Expr m, Expr k) {
   te::Tensor a = te::placeholder({n, k}, f32, "A"), b = te::placeholder({k, m}, f32, "B");
   te::IterVar r = te::reduce_axis(0, k, "k");
-  te::Tensor c =
-      te::compute({n, m}, [&](Expr i, Expr j) { return te::sum(a(i, r) * b(r, j), {r}); }, "C", {"i", "j"});
+  te::Tensor c = te::compute({n, m}, [&](Expr i, Expr j) { return te::sum(a(i, r) * b(r, j), {r}); }, "C", {"i", "j"});
   return te::create_prim_func({a, b, c}, "matmul");
 }
 

@@ -136,7 +136,7 @@ TEST(Split, Refusals) {
   EXPECT_EQ(refusal(s, "S0112", [&] { s.split(i, {nullopt, nullopt}); }),
             "error[S0112] split: {nullopt, nullopt} leaves more than one factor of loop `i` to be inferred\n"
             "  --> scale:  for i in 0..30        <-- here\n"
-            "                for j\n"
+            "                for j in 0..8\n"
             "                  block C(spatial vi = i, spatial vj = j)\n"
             "  remedy: give all factors but one");
   refusal(s, "S0113", [&] { s.split(i, {nullopt, 0}); });
@@ -146,7 +146,7 @@ TEST(Split, Refusals) {
   EXPECT_EQ(refusal(s, "S0114", [&] { s.split(i, {4, 7}); }),
             "error[S0114] split: the factors {4, 7} make 28 iterations, loop `i` has 30\n"
             "  --> scale:  for i in 0..30        <-- here\n"
-            "                for j\n"
+            "                for j in 0..8\n"
             "                  block C(spatial vi = i, spatial vj = j)\n"
             "  remedy: leave one factor out (nullopt), to be inferred");
   refusal(s, "S0106", [&] { s.split<3>(i, {nullopt, 4}); });
@@ -167,7 +167,7 @@ TEST(Split, StaleLoopNamesWhatReplacedIt) {
             "error[S0103] parallel: loop `i` was consumed by split\n"
             "  --> scale:  for i_0 in 0..4        <-- here\n"
             "                for i_1 in 0..16        <-- here\n"
-            "                  for j\n"
+            "                  for j in 0..64\n"
             "                    block C(spatial vi = i_0 * 16 + i_1, spatial vj = j)\n"
             "  legal loops in its place: `i_0`, `i_1`        remedy: use one of them");
   EXPECT_FALSE(s.alive(i));

@@ -45,8 +45,8 @@ Expected<Permutation> find_chain(const State& state, const std::vector<LoopId>& 
   for (size_t i = 0; i < loops.size(); ++i) {
     if (std::find(around.begin(), around.end(), loops[i]) != around.end()) continue;
     return Refusal(state, codes::kNotOneChain,
-                   fmt::format("loops `{}` and `{}` are not nested in each other", wanted[i]->var.name(),
-                               wanted[deepest]->var.name()))
+                   fmt::format("loops `{}` and `{}` are not nested in each other",
+                               wanted[std::min(i, deepest)]->var.name(), wanted[std::max(i, deepest)]->var.name()))
         .at(loops[i])
         .at(loops[deepest])
         .remedy("reorder loops of one nest");

@@ -99,8 +99,11 @@ Expected<std::vector<LoopId>> split(State& state, LoopId id, const std::vector<s
       exact = rest * product == extent || extent <= 0;
     } else {
       arith::Analyzer analyzer = state.analyzer_at(&loop);
-      extents[inferred] = analyzer.simplify(tir::ceildiv(loop.extent, Expr(product)));
-      exact = product == 1 || analyzer.can_prove_equal(extents[inferred] * Expr(product), loop.extent);
+      const arith::ModularSet divides = analyzer.modular_set(loop.extent);
+      exact = divides.coeff % product == 0 && divides.base % product == 0;
+      extents[inferred] = analyzer.simplify(exact ? tir::floordiv(loop.extent, Expr(product))
+                                                  : tir::ceildiv(loop.extent, Expr(product)));
+      if (!exact) exact = analyzer.can_prove_equal(extents[inferred] * Expr(product), loop.extent);
     }
   } else if (constant) {
     exact = product == extent;
