@@ -77,6 +77,7 @@ PrimFunc lower(const PrimFunc& func, const LowerOptions& options, std::vector<Pa
 
   // Loops over multi-dimensional buffers.
   p.run("compact_buffers", compact_buffers);
+  p.run("peel_tails", peel_tails);
 
   // One statement still stands for a whole tile, so everything that costs time per statement comes here.
   p.run("flatten", flatten);

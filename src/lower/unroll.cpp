@@ -1,56 +1,17 @@
-#include <unordered_map>
-
 #include "lower/passes.h"
 #include "lower/rewrite.h"
+#include "lower/statement_count.h"
 
 namespace tilewright::lower {
 namespace {
 
 using namespace tir;  // NOLINT
 
-/// Statements after expansion of what is marked unrolled, saturating.
-class SizeCounter {
- public:
-  int64_t size(const Stmt& s) {
-    if (!s.defined()) return 0;
-    switch (s.kind()) {
-      case StmtKind::kSeq: {
-        int64_t sum = 0;
-        for (const Stmt& x : as<SeqNode>(s)->items) sum += size(x);
-        return cap(sum);
-      }
-      case StmtKind::kFor: {
-        const auto* n = as<ForNode>(s);
-        const auto found = loops_.find(n);
-        if (found != loops_.end()) return found->second;
-        int64_t body = size(n->body), extent = 0;
-        if (n->loop_kind == ForKind::kUnrolled && is_const_int(n->extent, &extent))
-          body = cap(body * std::min<int64_t>(std::max<int64_t>(extent, 0), kCap));
-        loops_[n] = body;
-        return body;
-      }
-      case StmtKind::kIf:
-        return cap(1 + size(as<IfNode>(s)->then_body) + size(as<IfNode>(s)->else_body));
-      case StmtKind::kLet:
-        return cap(1 + size(as<LetStmtNode>(s)->body));
-      case StmtKind::kAlloc:
-        return size(as<AllocNode>(s)->body);
-      default:
-        return 1;
-    }
-  }
-
- private:
-  static constexpr int64_t kCap = 1 << 24;
-  static int64_t cap(int64_t x) { return std::min(x, kCap); }
-  std::unordered_map<const ForNode*, int64_t> loops_;
-};
-
 /// Makes the copies: one substitution for all unrolled loops around a statement, with constants folded on the way and
 /// kept at the end of sums, so that copies differ in a constant offset only.
 class Expander : public Instantiator {
  public:
-  Expander(SizeCounter& sizes, int64_t limit) : sizes_(sizes), limit_(limit) {}
+  Expander(StatementCounter& sizes, int64_t limit) : sizes_(sizes), limit_(limit) {}
   using Instantiator::mutate;
 
   Expr mutate(const Expr& e) override {
@@ -69,7 +30,7 @@ class Expander : public Instantiator {
     int64_t extent = 0, min = 0;
     if (!n || n->loop_kind != ForKind::kUnrolled) return Instantiator::mutate(s);
     const Expr first = mutate(n->min), count = mutate(n->extent);
-    if (!is_const_int(count, &extent) || extent > limit_ || sizes_.size(s) > limit_) {
+    if (!is_const_int(count, &extent) || extent > limit_ || sizes_.count(s) > limit_) {
       ForNode copy = *n;
       copy.loop_kind = ForKind::kSerial;
       return Instantiator::mutate(make_stmt(std::move(copy)));
@@ -91,7 +52,7 @@ class Expander : public Instantiator {
     *c = 0;
     return e;
   }
-  SizeCounter& sizes_;
+  StatementCounter& sizes_;
   int64_t limit_;
 };
 
@@ -108,7 +69,7 @@ class Unroller : public Mutator {
 
  private:
   int64_t limit_;
-  SizeCounter sizes_;
+  StatementCounter sizes_;
 };
 
 }  // namespace
