@@ -141,7 +141,7 @@ class ConflictTest {
         out.outer.terms.push_back(term);
       }
     }
-    if (out.loop.terms.size() != 1) return out;
+    if (out.loop.terms.empty()) return out;
     if (rest.defined() || !tir::is_const_int(range.extent, &extent)) {
       // Bounds under the block's guard, so that two-level tails stay inside their tile.
       const BlockNode* node = state_.find_block(block);
@@ -172,10 +172,38 @@ class ConflictTest {
     });
   }
 
+  struct Digit {
+    int64_t lower, extent, coeff;
+  };
+
+  /// The digits of the loop variable that the terms tell, where each one outweighs everything below it; `span` is the
+  /// width of what else there is.
+  bool positional(const LinearForm& form, int64_t span, std::vector<Digit>* out) const {
+    std::vector<Digit> digits;
+    int64_t loop_min = 0, loop_extent = 0;
+    const bool constant = tir::is_const_int(loop_->min, &loop_min) && tir::is_const_int(loop_->extent, &loop_extent);
+    for (const auto& term : form.terms) {
+      Digit d{0, 0, std::abs(term.coeff)};
+      if (!digit_of(term.atom, loop_->var.get(), &d.lower, &d.extent)) return false;
+      digits.push_back(d);
+    }
+    std::sort(digits.begin(), digits.end(), [](const Digit& a, const Digit& b) { return a.coeff < b.coeff; });
+    for (size_t i = 0; i < digits.size(); ++i) {
+      if (span >= digits[i].coeff) return false;
+      if (i + 1 == digits.size()) break;
+      int64_t values = digits[i].extent, width = 0;
+      if (values == 0) {
+        if (!constant || loop_extent < 1) return false;
+        values = (loop_extent - 1) / digits[i].lower + 2;
+      }
+      if (__builtin_mul_overflow(digits[i].coeff, values - 1, &width) || __builtin_add_overflow(span, width, &span))
+        return false;
+    }
+    out->insert(out->end(), digits.begin(), digits.end());
+    return true;
+  }
+
   bool disjoint(const std::vector<BlockAccess>& accesses) {
-    struct Digit {
-      int64_t lower, extent;
-    };
     std::vector<Digit> digits;
     const size_t rank = accesses.empty() ? 0 : accesses[0].region->ranges.size();
     for (size_t d = 0; d < rank; ++d) {
@@ -197,12 +225,7 @@ class ConflictTest {
         high = std::max(high, index.high + shift);
       }
       if (!usable) continue;
-      const auto& term = first.loop.terms[0];
-      if (high - low >= std::abs(term.coeff)) continue;
-      Digit digit{};
-      if (!digit_of(term.atom, loop_->var.get(), &digit.lower, &digit.extent)) continue;
-      if (digit.lower == 1 && digit.extent == 0) return true;
-      digits.push_back(digit);
+      positional(first.loop, high - low, &digits);
     }
     // Digits must tell every value of the loop variable: positions from the lowest on without a gap.
     std::sort(digits.begin(), digits.end(), [](const Digit& a, const Digit& b) { return a.lower < b.lower; });

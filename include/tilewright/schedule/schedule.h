@@ -25,6 +25,7 @@
 
 #include "tilewright/schedule/handles.h"
 #include "tilewright/schedule/trace.h"
+#include "tilewright/tir/printer.h"
 #include "tilewright/tir/stmt.h"
 
 namespace tilewright::schedule {
