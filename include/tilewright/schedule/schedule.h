@@ -195,7 +195,7 @@ class Schedule {
   ///     for i: for ko: for ki: B[i] += A[i, ko*4 + ki]
   ///     -rfactor(ki, 0)->   for i: for ki: for ko: B_rf[ki, i] += A[i, ko*4 + ki]     for i: for ki: B[i] += B_rf[ki,
   ///     i]
-  /// S0180: no reduction block, or not the only one below the loop; S0181: the loop does not bind one reduce iterator
+  /// S0180: no reduction block, or not the only one below the loop; S0181: the loop does not bind reduce iterators
   /// alone; S0182: the scope is no stage pipeline; S0183: no reducer known for the update; S0184: axis out of range;
   /// S0110, S0111.
   Block rfactor(Loop loop, int factor_axis);

@@ -70,15 +70,15 @@ Expected<BlockId> rfactor(State& state, LoopId loop_id, int factor_axis) {
         .remedy("rfactor before decompose_reduction");
   }
   const LoopUse own = use_of(*block, loop->var.get());
-  if (own.reduce != 1 || own.spatial) {
+  if (own.reduce == 0 || own.spatial) {
     std::vector<std::string> legal;
     for (const LoopId l : state.loops_of(id)) {
       const LoopUse u = use_of(*block, state.find_loop(l)->var.get());
-      if (u.reduce == 1 && !u.spatial) legal.push_back(state.find_loop(l)->var.name());
+      if (u.reduce > 0 && !u.spatial) legal.push_back(state.find_loop(l)->var.name());
     }
     return Refusal(
                state, codes::kLoopNotReduce,
-               fmt::format("loop `{}` does not bind one reduce iterator of block `{}` alone", loop_name, block->name))
+               fmt::format("loop `{}` does not bind reduce iterators of block `{}` alone", loop_name, block->name))
         .at(loop_id)
         .legal("loops", legal);
   }
