@@ -263,7 +263,9 @@ Compiler::Operand Compiler::convert(Operand x, DataType from, DataType to) {
   if (a == Class::kInt) {
     const bool is_unsigned = is_u64(from.element());
     if (b == Class::kF64) return lane_op(is_unsigned ? Op::kUToD : Op::kIToD, lanes, {x});
-    return round_result(lane_op(is_unsigned ? Op::kUToF : Op::kIToF, lanes, {x}), to);
+    if (to.bits == 32) return lane_op(is_unsigned ? Op::kUToF : Op::kIToF, lanes, {x});
+    x = lane_op(is_unsigned ? Op::kUToD : Op::kIToD, lanes, {x});
+    return round_result(lane_op(Op::kDToOdd, lanes, {x}), to);
   }
   if (b == Class::kInt) {
     if (a == Class::kF32) x = lane_op(Op::kFToD, lanes, {x});

@@ -10,7 +10,7 @@
 //   may be reordered by schedule primitives, and only lowering makes `fma` (for reduction updates).
 // - min and max of floats return the other operand when one is NaN (IEEE minNum/maxNum); -0 and +0 may be exchanged.
 // - Float to int conversion truncates and saturates; NaN becomes 0. Int to int conversion wraps. Float to float rounds
-//   to nearest even; integers become f16 and bf16 by way of f32. Conversion to bool is `x != 0`.
+//   to nearest even; integers become f16 and bf16 by way of f64. Conversion to bool is `x != 0`.
 // - Shift amounts count modulo the width; the right shift of a signed integer keeps the sign.
 // - A value of type `bool` is true or false; comparison and logic produce it.
 // - f16 and bf16 arithmetic is done in f32 and rounded after each operation.

@@ -16,9 +16,10 @@ namespace {
 const std::set<std::string>& math_functions() {
   static const std::set<std::string> names = [] {
     std::set<std::string> out;
-    for (const char* n : {"exp",  "exp2", "expm1", "log",  "log2", "log10", "log1p", "sqrt", "cbrt",  "sin",  "cos",
-                          "tan",  "asin", "acos",  "atan", "sinh", "cosh",  "tanh",  "erf",  "erfc",  "floor", "ceil",
-                          "trunc", "round", "rint", "fabs", "pow", "atan2", "fmod",  "fmin", "fmax",  "hypot", "copysign", "fma"}) {
+    for (const char* n :
+         {"exp",  "exp2", "expm1", "log",   "log2", "log10", "log1p", "sqrt",  "cbrt",     "sin",  "cos",   "tan",
+          "asin", "acos", "atan",  "sinh",  "cosh", "tanh",  "erf",   "erfc",  "floor",    "ceil", "trunc", "round",
+          "rint", "fabs", "pow",   "atan2", "fmod", "fmin",  "fmax",  "hypot", "copysign", "fma"}) {
       out.insert(n);
       out.insert(std::string(n) + "f");
     }
@@ -29,21 +30,36 @@ const std::set<std::string>& math_functions() {
 
 const char* math_name(Intrinsic op) {
   switch (op) {
-    case Intrinsic::kExp: return "exp";
-    case Intrinsic::kLog: return "log";
-    case Intrinsic::kTanh: return "tanh";
-    case Intrinsic::kErf: return "erf";
-    case Intrinsic::kSqrt: return "sqrt";
-    case Intrinsic::kSin: return "sin";
-    case Intrinsic::kCos: return "cos";
-    case Intrinsic::kPow: return "pow";
-    case Intrinsic::kAbs: return "fabs";
-    case Intrinsic::kFloor: return "floor";
-    case Intrinsic::kCeil: return "ceil";
-    case Intrinsic::kRound: return "rint";  // ties to even in the default rounding mode
-    case Intrinsic::kTrunc: return "trunc";
-    case Intrinsic::kFma: return "fma";
-    default: return nullptr;
+    case Intrinsic::kExp:
+      return "exp";
+    case Intrinsic::kLog:
+      return "log";
+    case Intrinsic::kTanh:
+      return "tanh";
+    case Intrinsic::kErf:
+      return "erf";
+    case Intrinsic::kSqrt:
+      return "sqrt";
+    case Intrinsic::kSin:
+      return "sin";
+    case Intrinsic::kCos:
+      return "cos";
+    case Intrinsic::kPow:
+      return "pow";
+    case Intrinsic::kAbs:
+      return "fabs";
+    case Intrinsic::kFloor:
+      return "floor";
+    case Intrinsic::kCeil:
+      return "ceil";
+    case Intrinsic::kRound:
+      return "rint";  // ties to even in the default rounding mode
+    case Intrinsic::kTrunc:
+      return "trunc";
+    case Intrinsic::kFma:
+      return "fma";
+    default:
+      return nullptr;
   }
 }
 
@@ -51,13 +67,16 @@ const char* math_name(Intrinsic op) {
 
 CText CFunction::call(const tir::CallNode* n) {
   const DataType t = n->dtype.element();
-  auto simple = [&](std::string text, Precedence p = kPostfix) { return CText{std::move(text), p, type_bounds(t), false}; };
+  auto simple = [&](std::string text, Precedence p = kPostfix) {
+    return CText{std::move(text), p, type_bounds(t), false};
+  };
   switch (n->op) {
-    case Intrinsic::kExtern: return extern_call(n);
+    case Intrinsic::kExtern:
+      return extern_call(n);
     case Intrinsic::kAddressOf: {
       const auto* l = as<tir::LoadNode>(n->args[0]);
       if (l->buffer.scope() == tir::Scope::kRegister)
-        c_error("G0842", fmt::format("register `{}` has no address", l->buffer.name()));
+        c_error("G0862", fmt::format("register `{}` has no address", l->buffer.name()));
       return simple(fmt::format("(void*)&{}", element(l->buffer, l->indices.at(0))), kUnary);
     }
     case Intrinsic::kPrefetch: {
@@ -65,7 +84,8 @@ CText CFunction::call(const tir::CallNode* n) {
       if (l->buffer.scope() == tir::Scope::kRegister || l->dtype.lanes > 1) return simple("0");
       return simple(fmt::format("(__builtin_prefetch(&{}), 0)", element(l->buffer, l->indices.at(0))));
     }
-    default: break;
+    default:
+      break;
   }
   std::vector<CText> args;
   for (const Expr& a : n->args) args.push_back(value(a));
@@ -82,7 +102,7 @@ CText CFunction::call(const tir::CallNode* n) {
     return simple(fmt::format("isnan({}) != 0", x.text), kEquality);
   }
   if (from.bits == 16)
-    c_error("G0843", fmt::format("{} of {} cannot stand in lowered code", intrinsic_name(n->op), from.str()),
+    c_error("G0863", fmt::format("{} of {} cannot stand in lowered code", intrinsic_name(n->op), from.str()),
             "compute in f32 and cast");
   m_.helpers.needs_math = true;
   const char* suffix = from.bits == 32 ? "f" : "";
@@ -93,7 +113,7 @@ CText CFunction::call(const tir::CallNode* n) {
   std::string list;
   for (const CText& a : args) list += (list.empty() ? "" : ", ") + a.text;
   const char* name = math_name(n->op);
-  if (!name) c_error("G0842", fmt::format("intrinsic {} of {}", intrinsic_name(n->op), from.str()));
+  if (!name) c_error("G0862", fmt::format("intrinsic {} of {}", intrinsic_name(n->op), from.str()));
   return simple(fmt::format("{}{}({})", name, suffix, list));
 }
 
@@ -111,8 +131,10 @@ CText CFunction::bit_call(const tir::CallNode* n, const std::vector<CText>& args
       if (t.is_uint()) return args[0];
       const CText zero{"0", kPostfix, {0, 0, true}, true};
       const std::string name = fmt::format("tw_abs_{}", c_suffix(t));
-      m_.helpers.define(name, fmt::format("static inline {0} {1}({0} a) {{\n  return ({0})(a < 0 ? 0 - (uint{2}_t)a : (uint{2}_t)a);\n}}\n",
-                                          type, name, t.bits));
+      m_.helpers.define(
+          name,
+          fmt::format("static inline {0} {1}({0} a) {{\n  return ({0})(a < 0 ? 0 - (uint{2}_t)a : (uint{2}_t)a);\n}}\n",
+                      type, name, t.bits));
       return {fmt::format("{}({})", name, args[0].text), kPostfix, type_bounds(t), false};
     }
     case Intrinsic::kShiftLeft:
@@ -120,29 +142,36 @@ CText CFunction::bit_call(const tir::CallNode* n, const std::vector<CText>& args
       const std::string name = m_.helpers.scalar(n->op == Intrinsic::kShiftLeft ? "shl" : "shr", t);
       return {fmt::format("{}({}, {})", name, args[0].text, args[1].text), kPostfix, type_bounds(t), false};
     }
-    case Intrinsic::kBitAnd: return result(fmt::format("{} & {}", args[0].in(kUnary), args[1].in(kUnary)), kBitAnd);
-    case Intrinsic::kBitOr: return result(fmt::format("{} | {}", args[0].in(kUnary), args[1].in(kUnary)), kBitOr);
-    case Intrinsic::kBitXor: return result(fmt::format("{} ^ {}", args[0].in(kUnary), args[1].in(kUnary)), kBitXor);
-    case Intrinsic::kBitNot: return result(fmt::format("~{}", args[0].in(kUnary)), kUnary);
+    case Intrinsic::kBitAnd:
+      return result(fmt::format("{} & {}", args[0].in(kUnary), args[1].in(kUnary)), kBitAnd);
+    case Intrinsic::kBitOr:
+      return result(fmt::format("{} | {}", args[0].in(kUnary), args[1].in(kUnary)), kBitOr);
+    case Intrinsic::kBitXor:
+      return result(fmt::format("{} ^ {}", args[0].in(kUnary), args[1].in(kUnary)), kBitXor);
+    case Intrinsic::kBitNot:
+      return result(fmt::format("~{}", args[0].in(kUnary)), kUnary);
     case Intrinsic::kPopcount:
       return {fmt::format("({})__builtin_popcountll((uint{}_t){})", type, t.bits, args[0].in(kUnary)), kUnary,
               ValueBounds{0, t.bits, true}, false};
-    default: c_error("G0842", fmt::format("intrinsic {} of {}", intrinsic_name(n->op), t.str()));
+    default:
+      c_error("G0862", fmt::format("intrinsic {} of {}", intrinsic_name(n->op), t.str()));
   }
 }
 
 CText CFunction::extern_call(const tir::CallNode* n) {
   bool good = !n->name.empty() && std::isdigit(static_cast<unsigned char>(n->name[0])) == 0;
   for (const char c : n->name) good = good && (std::isalnum(static_cast<unsigned char>(c)) || c == '_');
-  if (!good) c_error("G0842", fmt::format("`{}` is no name of a C function", n->name));
+  if (!good) c_error("G0862", fmt::format("`{}` is no name of a C function", n->name));
   std::string list, types;
   for (const Expr& a : n->args) {
     list += (list.empty() ? "" : ", ") + value(a).text;
     types += (types.empty() ? "" : ", ") + c_type(a.dtype().element());
   }
-  if (math_functions().count(n->name)) m_.helpers.needs_math = true;
+  if (math_functions().count(n->name))
+    m_.helpers.needs_math = true;
   else if (m_.externs.insert(n->name).second)
-    m_.prototypes += fmt::format("extern {} {}({});\n", c_type(n->dtype.element()), n->name, types.empty() ? "void" : types);
+    m_.prototypes +=
+        fmt::format("extern {} {}({});\n", c_type(n->dtype.element()), n->name, types.empty() ? "void" : types);
   return {fmt::format("{}({})", n->name, list), kPostfix, type_bounds(n->dtype.element()), false};
 }
 

@@ -19,6 +19,7 @@ namespace tilewright::codegen {
 
 /// What the functions of one file share.
 struct CModule {
+  CModule(const COptions& o, std::string n) : options(o), name(std::move(n)) {}
   const COptions& options;
   std::string name;
   CHelpers helpers;
@@ -29,7 +30,7 @@ struct CModule {
   /// How often the program reads a variable or a buffer.
   std::unordered_map<const tir::VarNode*, int> var_uses;
   std::unordered_map<const tir::BufferNode*, int> buffer_reads;
-  std::set<const tir::BufferNode*> stored;
+  std::set<std::string> used_names;  // of buffers
 };
 
 /// How a vector variable or register is held.
@@ -43,13 +44,15 @@ struct CVariable {
 };
 struct CBuffer {
   std::string name;
-  CVariable value;       // scope kRegister
-  std::string pointer;   // the type, for closures: "const float*"
+  CVariable value;      // scope kRegister
+  std::string pointer;  // the type, for closures: "const float*"
 };
 
 class CFunction {
  public:
-  CFunction(CModule& module, bool inside_parallel) : m_(module), inside_parallel_(inside_parallel) { scopes_.emplace_back(); }
+  CFunction(CModule& module, bool inside_parallel) : m_(module), inside_parallel_(inside_parallel) {
+    scopes_.emplace_back();
+  }
 
   void define_parameter(const tir::Buffer& buffer, const std::string& name, const std::string& pointer);
   void define_scalar(const tir::Var& var, const std::string& name, ValueBounds bounds);

@@ -6,6 +6,7 @@
 
 #include "codegen/c/c_emitter.h"
 #include "tilewright/support/diagnostic.h"
+#include "tilewright/tir/interpreter.h"
 
 namespace tilewright::codegen {
 
@@ -22,16 +23,25 @@ ValueBounds combine(ExprKind kind, const ValueBounds& a, const ValueBounds& b) {
   using Wide = __int128;
   Wide low, high;
   switch (kind) {
-    case ExprKind::kAdd: low = Wide{a.low} + b.low, high = Wide{a.high} + b.high; break;
-    case ExprKind::kSub: low = Wide{a.low} - b.high, high = Wide{a.high} - b.low; break;
+    case ExprKind::kAdd:
+      low = Wide{a.low} + b.low, high = Wide{a.high} + b.high;
+      break;
+    case ExprKind::kSub:
+      low = Wide{a.low} - b.high, high = Wide{a.high} - b.low;
+      break;
     case ExprKind::kMul: {
       const Wide p[] = {Wide{a.low} * b.low, Wide{a.low} * b.high, Wide{a.high} * b.low, Wide{a.high} * b.high};
       low = *std::min_element(p, p + 4), high = *std::max_element(p, p + 4);
       break;
     }
-    case ExprKind::kMin: low = std::min(a.low, b.low), high = std::min(a.high, b.high); break;
-    case ExprKind::kMax: low = std::max(a.low, b.low), high = std::max(a.high, b.high); break;
-    default: return {};
+    case ExprKind::kMin:
+      low = std::min(a.low, b.low), high = std::min(a.high, b.high);
+      break;
+    case ExprKind::kMax:
+      low = std::max(a.low, b.low), high = std::max(a.high, b.high);
+      break;
+    default:
+      return {};
   }
   if (low < INT64_MIN || high > INT64_MAX) return {};
   return {static_cast<int64_t>(low), static_cast<int64_t>(high), true};
@@ -46,7 +56,9 @@ ValueBounds join(const ValueBounds& a, const ValueBounds& b) {
   return {std::min(a.low, b.low), std::max(a.high, b.high), true};
 }
 
-CText typed(std::string text, Precedence p, DataType t) { return {std::move(text), p, type_bounds(t), false}; }
+CText typed(std::string text, Precedence p, DataType t) {
+  return {std::move(text), p, type_bounds(t), false};
+}
 
 }  // namespace
 
@@ -83,7 +95,8 @@ CText CFunction::value(const Expr& e) {
     }
     case ExprKind::kVar: {
       const auto found = vars_.find(static_cast<const tir::VarNode*>(e.get()));
-      if (found == vars_.end()) c_error("G0842", fmt::format("variable `{}` has no value here", as<tir::VarNode>(e)->name));
+      if (found == vars_.end())
+        c_error("G0862", fmt::format("variable `{}` has no value here", as<tir::VarNode>(e)->name));
       const CVariable& v = found->second;
       const bool mask = v.mask_bytes > 0 && v.form == VectorForm::kGnu;
       return {mask ? lane_of(v) + " != 0" : lane_of(v), mask ? kEquality : kPostfix, v.bounds, false};
@@ -93,28 +106,34 @@ CText CFunction::value(const Expr& e) {
       return cast(t.element(), x.dtype().element(), value(x));
     }
     case ExprKind::kAnd:
-    case ExprKind::kOr: return logic(as<tir::BinaryNode>(e));
-    case ExprKind::kNot: return typed("!" + value(as<tir::NotNode>(e)->value).in(kUnary), kUnary, tir::kBool);
-    case ExprKind::kSelect: return select(as<tir::SelectNode>(e));
-    case ExprKind::kLoad: return load(as<tir::LoadNode>(e));
-    case ExprKind::kCall: return call(as<tir::CallNode>(e));
+    case ExprKind::kOr:
+      return logic(as<tir::BinaryNode>(e));
+    case ExprKind::kNot:
+      return typed("!" + value(as<tir::NotNode>(e)->value).in(kUnary), kUnary, tir::kBool);
+    case ExprKind::kSelect:
+      return select(as<tir::SelectNode>(e));
+    case ExprKind::kLoad:
+      return load(as<tir::LoadNode>(e));
+    case ExprKind::kCall:
+      return call(as<tir::CallNode>(e));
     case ExprKind::kRamp: {
       const auto* n = as<tir::RampNode>(e);
       const DataType element = t.element();
-      const CText lane{lane_, kPostfix, {0, t.lanes - 1, true}, false};
-      const CText step = tir::is_const_int(n->stride, 1) ? cast(element, tir::kI32, lane)
-                                                         : integer_arith(ExprKind::kMul, element, cast(element, tir::kI32, lane),
-                                                                         value(n->stride));
+      const CText lane{lane_, kPostfix, {0, t.lanes - 1, true}, true};
+      const CText step = tir::is_const_int(n->stride, 1) ? lane : integer_arith(ExprKind::kMul, element, lane, value(n->stride));
       return integer_arith(ExprKind::kAdd, element, value(n->base), step);
     }
-    case ExprKind::kBroadcast: return value(as<tir::BroadcastNode>(e)->value);
+    case ExprKind::kBroadcast:
+      return value(as<tir::BroadcastNode>(e)->value);
     case ExprKind::kLet: {
       const auto* n = as<tir::LetNode>(e);
       emit_let(n->var, n->value);
       return value(n->body);
     }
-    case ExprKind::kReduce: c_error("G0840", "a reduction of a tensor expression cannot stand in lowered code");
-    default: return binary(as<tir::BinaryNode>(e));
+    case ExprKind::kReduce:
+      c_error("G0860", "a reduction of a tensor expression cannot stand in lowered code");
+    default:
+      return binary(as<tir::BinaryNode>(e));
   }
 }
 
@@ -140,9 +159,11 @@ CText CFunction::integer_arith(ExprKind kind, DataType t, const CText& a, const 
     if (t.bits >= 32) return {text, p, fits ? bounds : type_bounds(t), false};
     // Operands become int; the product of two u16 would not fit into it.
     const std::string left = t.bits == 16 && kind == ExprKind::kMul ? "(uint32_t)" + a.in(kUnary) : a.in(p);
-    return {fmt::format("({})({} {} {})", c_type(t), left, symbol, b.in(next)), kUnary, fits ? bounds : type_bounds(t), false};
+    return {fmt::format("({})({} {} {})", c_type(t), left, symbol, b.in(next)), kUnary, fits ? bounds : type_bounds(t),
+            false};
   }
-  if (fits && t.bits == 64 && a.literal && b.literal) return {fmt::format("(int64_t){} {} {}", a.in(kUnary), symbol, b.in(next)), p, bounds, false};
+  if (fits && t.bits == 64 && a.literal && b.literal)
+    return {fmt::format("(int64_t){} {} {}", a.in(kUnary), symbol, b.in(next)), p, bounds, false};
   if (fits && t.bits >= 32) return {text, p, bounds, false};
   if (t.bits < 32) return {fmt::format("({})({})", c_type(t), text), kUnary, fits ? bounds : type_bounds(t), false};
   const char* name = kind == ExprKind::kAdd ? "add" : kind == ExprKind::kSub ? "sub" : "mul";
@@ -153,9 +174,12 @@ CText CFunction::division(ExprKind kind, DataType t, const CText& a, const CText
   const bool div = kind == ExprKind::kFloorDiv;
   ValueBounds bounds = type_bounds(t);
   if (b.bounds.known && b.bounds.low > 0) {
-    if (!div) bounds = {0, b.bounds.high - 1, true};
-    else if (a.bounds.known && a.bounds.low >= 0) bounds = {a.bounds.low / b.bounds.high, a.bounds.high / b.bounds.low, true};
-    else if (a.bounds.known) bounds = {a.bounds.low, std::max<int64_t>(a.bounds.high, 0), true};
+    if (!div)
+      bounds = {0, b.bounds.high - 1, true};
+    else if (a.bounds.known && a.bounds.low >= 0)
+      bounds = {a.bounds.low / b.bounds.high, a.bounds.high / b.bounds.low, true};
+    else if (a.bounds.known)
+      bounds = {a.bounds.low, std::max<int64_t>(a.bounds.high, 0), true};
   }
   const bool plain = t.is_uint() || (a.bounds.known && a.bounds.low >= 0 && b.bounds.known && b.bounds.low > 0);
   const auto* splat = as<tir::BroadcastNode>(divisor);
@@ -178,7 +202,7 @@ CText CFunction::binary(const tir::BinaryNode* n) {
   const ExprKind kind = n->kind;
   const DataType t = n->a.dtype().element();
   if (t.is_floating() && t.bits == 16)
-    c_error("G0843", fmt::format("arithmetic on {} cannot stand in lowered code", t.str()), "compute in f32 and cast");
+    c_error("G0863", fmt::format("arithmetic on {} cannot stand in lowered code", t.str()), "compute in f32 and cast");
   const CText a = value(n->a), b = value(n->b);
   switch (kind) {
     case ExprKind::kAdd:
@@ -187,16 +211,19 @@ CText CFunction::binary(const tir::BinaryNode* n) {
       if (t.is_integer()) return integer_arith(kind, t, a, b);
       break;
     case ExprKind::kFloorDiv:
-    case ExprKind::kFloorMod: return division(kind, t, a, b, n->b);
+    case ExprKind::kFloorMod:
+      return division(kind, t, a, b, n->b);
     case ExprKind::kMin:
     case ExprKind::kMax: {
-      CText x = typed(fmt::format("{}({}, {})", m_.helpers.scalar(kind == ExprKind::kMin ? "min" : "max", t), a.text, b.text),
-                      kPostfix, t);
+      CText x =
+          typed(fmt::format("{}({}, {})", m_.helpers.scalar(kind == ExprKind::kMin ? "min" : "max", t), a.text, b.text),
+                kPostfix, t);
       const ValueBounds bounds = combine(kind, a.bounds, b.bounds);
       if (bounds.known) x.bounds = bounds;
       return x;
     }
-    default: break;
+    default:
+      break;
   }
   struct Operator {
     const char* symbol;
@@ -227,7 +254,9 @@ CText CFunction::logic(const tir::BinaryNode* n) {
   if (!aside(n->b, &statements, &b)) {
     // Equal operators chain without parentheses; mixed ones get them.
     const Precedence own = is_and ? kLogicalAnd : kLogicalOr;
-    auto side = [&](const CText& x) { return x.precedence == own || x.precedence >= kBitOr ? x.text : "(" + x.text + ")"; };
+    auto side = [&](const CText& x) {
+      return x.precedence == own || x.precedence >= kBitOr ? x.text : "(" + x.text + ")";
+    };
     return typed(fmt::format("{} {} {}", side(a), is_and ? "&&" : "||", side(b)), own, tir::kBool);
   }
   const std::string name = fresh("needed");
@@ -264,26 +293,32 @@ CText CFunction::select(const tir::SelectNode* n) {
 
 CText CFunction::cast(DataType to, DataType from, CText x) {
   if (to == from) return x;
-  if (to.is_handle() || from.is_handle()) c_error("G0842", "handles cannot be converted");
+  if (to.is_handle() || from.is_handle()) c_error("G0862", "handles cannot be converted");
   auto call = [&](const std::string& f) { return typed(fmt::format("{}({})", f, x.text), kPostfix, to); };
   auto to_float = [&] {
     x = {fmt::format("{}({})",
-                     m_.helpers.scalar(from.code == tir::TypeCode::kBfloat ? "bfloat_to_float" : "half_to_float", from), x.text),
-         kPostfix, {}, false};
+                     m_.helpers.scalar(from.code == tir::TypeCode::kBfloat ? "bfloat_to_float" : "half_to_float", from),
+                     x.text),
+         kPostfix,
+         {},
+         false};
     from = tir::kF32;
   };
   const bool small_from = from.is_floating() && from.bits == 16, small_to = to.is_floating() && to.bits == 16;
   if (small_from) to_float();
-  if (to.is_bool()) return typed(fmt::format("{} != {}", x.in(kShift), from.is_floating() ? "0.0f" : "0"), kEquality, to);
+  if (to.is_bool())
+    return typed(fmt::format("{} != {}", x.in(kShift), from.is_floating() ? "0.0f" : "0"), kEquality, to);
   if (small_to) {
     if (!from.is_floating()) x = cast(tir::kF64, from, x), from = tir::kF64;
-    if (from.bits == 64) x = {fmt::format("{}({})", m_.helpers.scalar("round_to_odd", from), x.text), kPostfix, {}, false};
+    if (from.bits == 64)
+      x = {fmt::format("{}({})", m_.helpers.scalar("round_to_odd", from), x.text), kPostfix, {}, false};
     return call(m_.helpers.scalar(to.code == tir::TypeCode::kBfloat ? "float_to_bfloat" : "float_to_half", to));
   }
   if (from.is_floating() && to.is_integer()) return call(m_.helpers.float_to_int(from, to));
   if (to == from) return x;
   CText result = typed(fmt::format("({}){}", c_type(to), x.in(kUnary)), kUnary, to);
-  if (to.is_integer() && inside(x.bounds, type_bounds(to)) && !(to.is_uint() && x.bounds.low < 0)) result.bounds = x.bounds;
+  if (to.is_integer() && inside(x.bounds, type_bounds(to)) && !(to.is_uint() && x.bounds.low < 0))
+    result.bounds = x.bounds;
   return result;
 }
 
@@ -291,8 +326,10 @@ CText CFunction::load(const tir::LoadNode* n) {
   const DataType t = n->dtype.element();
   const CBuffer& b = buffer(n->buffer);
   std::string text;
-  if (n->buffer.scope() == tir::Scope::kRegister) text = lane_of(b.value);
-  else text = element(n->buffer, n->indices.at(0));
+  if (n->buffer.scope() == tir::Scope::kRegister)
+    text = lane_of(b.value);
+  else
+    text = element(n->buffer, n->indices.at(0));
   if (t.is_bool()) text += " != 0";
   const bool always = tir::is_true(n->mask);
   if (always) return typed(text, t.is_bool() ? kEquality : kPostfix, t);

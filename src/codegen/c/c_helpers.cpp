@@ -10,7 +10,9 @@ using tir::DataType;
 
 namespace {
 
-std::string unsigned_type(DataType t) { return fmt::format("uint{}_t", t.bits < 32 ? 32 : t.bits); }
+std::string unsigned_type(DataType t) {
+  return fmt::format("uint{}_t", t.bits < 32 ? 32 : t.bits);
+}
 
 /// The body of a scalar helper over T, a and b.
 std::string scalar_body(const std::string& name, DataType t) {
@@ -30,7 +32,9 @@ std::string scalar_body(const std::string& name, DataType t) {
   if (name == "floormod") {
     if (t.is_uint()) return fmt::format("return ({})(a % b);", type);
     return fmt::format(
-        "if (b == -1) return 0;\n  const {0} r = ({0})(a % b);\n  return ({0})(r != 0 && (r < 0) != (b < 0) ? r + b : r);", type);
+        "if (b == -1) return 0;\n  const {0} r = ({0})(a % b);\n  return ({0})(r != 0 && (r < 0) != (b < 0) ? r + b : "
+        "r);",
+        type);
   }
   // The other operand where one is a NaN.
   if (name == "min") return t.is_floating() ? "return a < b || b != b ? a : b;" : "return b < a ? b : a;";
@@ -86,7 +90,8 @@ constexpr const char* kFloatToBfloat = R"(static inline uint16_t tw_float_to_bfl
   return (uint16_t)((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
 }
 )";
-constexpr const char* kRoundToOdd = R"(/* Rounded to odd: rounding the result again, to fewer bits, gives what rounding once would. */
+constexpr const char* kRoundToOdd =
+    R"(/* Rounded to odd: rounding the result again, to fewer bits, gives what rounding once would. */
 static inline float tw_round_to_odd(double x) {
   float f = (float)x;
   uint32_t bits;
@@ -106,14 +111,20 @@ void CHelpers::define(const std::string& name, const std::string& text) {
 
 std::string CHelpers::scalar(const std::string& name, DataType t) {
   needs_string = true;
-  if (name == "half_to_float") define(name, kHalfToFloat);
-  else if (name == "float_to_half") define(name, kFloatToHalf);
-  else if (name == "bfloat_to_float") define(name, kBfloatToFloat);
-  else if (name == "float_to_bfloat") define(name, kFloatToBfloat);
-  else if (name == "round_to_odd") define(name, kRoundToOdd);
+  if (name == "half_to_float")
+    define(name, kHalfToFloat);
+  else if (name == "float_to_half")
+    define(name, kFloatToHalf);
+  else if (name == "bfloat_to_float")
+    define(name, kBfloatToFloat);
+  else if (name == "float_to_bfloat")
+    define(name, kFloatToBfloat);
+  else if (name == "round_to_odd")
+    define(name, kRoundToOdd);
   else {
     const std::string full = fmt::format("tw_{}_{}", name, c_suffix(t));
-    define(full, fmt::format("static inline {0} {1}({0} a, {0} b) {{\n  {2}\n}}\n", c_type(t), full, scalar_body(name, t)));
+    define(full,
+           fmt::format("static inline {0} {1}({0} a, {0} b) {{\n  {2}\n}}\n", c_type(t), full, scalar_body(name, t)));
     return full;
   }
   return "tw_" + name;
@@ -130,16 +141,18 @@ std::string CHelpers::float_to_int(DataType from, DataType to) {
   const std::string upper = fmt::format("{}{}_MAX", to.is_int() ? "INT" : "UINT", to.bits);
   const std::string rest = to.is_int() ? fmt::format("x >= -{} ? ({})x : x < 0 ? INT{}_MIN : 0", high, type, to.bits)
                                        : fmt::format("x > 0 ? ({})x : 0", type);
-  define(name, fmt::format("static inline {} {}({} x) {{\n  return ({})(x >= {} ? {} : {});\n}}\n", type, name, c_type(f), type,
-                           high, upper, rest));
+  define(name, fmt::format("static inline {} {}({} x) {{\n  return ({})(x >= {} ? {} : {});\n}}\n", type, name,
+                           c_type(f), type, high, upper, rest));
   return name;
 }
 
 std::string CHelpers::reinterpret(DataType from, DataType to) {
   needs_string = true;
   const std::string name = fmt::format("tw_bits_{}_{}", c_suffix(from), c_suffix(to));
-  const std::string a = from.is_vector() ? vector_type(from) : c_type(from), b = to.is_vector() ? vector_type(to) : c_type(to);
-  define(name, fmt::format("static inline {1} {2}({0} a) {{\n  {1} r;\n  memcpy(&r, &a, sizeof r);\n  return r;\n}}\n", a, b, name));
+  const std::string a = from.is_vector() ? vector_type(from) : c_type(from),
+                    b = to.is_vector() ? vector_type(to) : c_type(to);
+  define(name, fmt::format("static inline {1} {2}({0} a) {{\n  {1} r;\n  memcpy(&r, &a, sizeof r);\n  return r;\n}}\n",
+                           a, b, name));
   return name;
 }
 
@@ -148,7 +161,8 @@ std::string CHelpers::vector_type(DataType t) {
   // 16-bit floats are held as their bits; bool vectors are masks and have their own integer type.
   if (t.is_floating() && t.bits == 16) held = tir::kU16.with_lanes(t.lanes);
   const std::string name = c_suffix(held);
-  define(name, fmt::format("typedef {} {} __attribute__((vector_size({})));\n", c_type(held.element()), name, held.bytes()));
+  define(name,
+         fmt::format("typedef {} {} __attribute__((vector_size({})));\n", c_type(held.element()), name, held.bytes()));
   return name;
 }
 
@@ -162,8 +176,10 @@ std::string CHelpers::lanes(const std::string& name, DataType result, const std:
   for (size_t i = 0; i < args.size(); ++i)
     list += fmt::format("{}{} {}", i ? ", " : "", vector_type(args[i]), static_cast<char>('a' + i));
   const std::string type = vector_type(result);
-  define(full, fmt::format("static inline {0} {1}({2}) {{\n  {0} r;\n  for (int l = 0; l < {3}; ++l) r[l] = {4};\n  return r;\n}}\n",
-                           type, full, list, result.lanes, expression));
+  define(full,
+         fmt::format(
+             "static inline {0} {1}({2}) {{\n  {0} r;\n  for (int l = 0; l < {3}; ++l) r[l] = {4};\n  return r;\n}}\n",
+             type, full, list, result.lanes, expression));
   return full;
 }
 

@@ -25,7 +25,8 @@ bool reads(const Expr& e, const tir::BufferNode* buffer, const std::string& name
   bool found = false;
   tir::post_order(e, [&](const Expr& x) {
     const auto* l = as<tir::LoadNode>(x);
-    if (l && l->buffer.scope() != tir::Scope::kRegister && (l->buffer.get() == buffer || l->buffer.name() == name)) found = true;
+    if (l && l->buffer.scope() != tir::Scope::kRegister && (l->buffer.get() == buffer || l->buffer.name() == name))
+      found = true;
   });
   return found;
 }
@@ -49,7 +50,7 @@ void CFunction::line(const std::string& text) {
   out_ += '\n';
 }
 void CFunction::open(const std::string& text) {
-  line(text + " {");
+  line(text.empty() ? "{" : text + " {");
   ++depth_;
   scopes_.emplace_back();
 }
@@ -64,7 +65,8 @@ std::string CFunction::failure(const char* kind, const std::string& message) con
   std::string text;
   for (size_t i = heap_.size(); i-- > 0;)
     text += fmt::format("{}({}); ", m_.options.ffi_entry ? "__tilewright_workspace_free" : "free", heap_[i]);
-  if (m_.options.ffi_entry) return fmt::format("{}return __tilewright_fail(\"{}\", {});", text, kind, c_string_literal(message));
+  if (m_.options.ffi_entry)
+    return fmt::format("{}return __tilewright_fail(\"{}\", {});", text, kind, c_string_literal(message));
   return text + "return -1;";
 }
 
@@ -84,13 +86,13 @@ const CBuffer& CFunction::buffer(const tir::Buffer& b) {
   if (found != buffers_.end()) return found->second;
   const auto named = parameters_.find(b.name());
   if (named == parameters_.end() || b.scope() != tir::Scope::kGlobal)
-    c_error("G0842", fmt::format("buffer `{}` is neither a parameter nor allocated here", b.name()));
+    c_error("G0862", fmt::format("buffer `{}` is neither a parameter nor allocated here", b.name()));
   return named->second;
 }
 
 std::string CFunction::element(const tir::Buffer& b, const Expr& index) {
   const CBuffer& entry = buffer(b);
-  if (b.rank() != 1) c_error("G0841", fmt::format("buffer `{}` is not flat", b.name()), "lower the function first");
+  if (b.rank() != 1) c_error("G0861", fmt::format("buffer `{}` is not flat", b.name()), "lower the function first");
   return fmt::format("{}[{}]", entry.name, value(index).text);
 }
 
@@ -105,8 +107,10 @@ CVariable CFunction::new_variable(std::string_view hint, DataType t) {
 void CFunction::emit(const Stmt& s) {
   if (!s.defined()) return;
   switch (s.kind()) {
-    case StmtKind::kStore: return emit_store(as<tir::StoreNode>(s));
-    case StmtKind::kFor: return emit_for(as<tir::ForNode>(s));
+    case StmtKind::kStore:
+      return emit_store(as<tir::StoreNode>(s));
+    case StmtKind::kFor:
+      return emit_for(as<tir::ForNode>(s));
     case StmtKind::kSeq:
       for (const Stmt& item : as<tir::SeqNode>(s)->items) emit(item);
       return;
@@ -143,10 +147,13 @@ void CFunction::emit(const Stmt& s) {
       if (text != "0") line(fmt::format("(void){};", text));
       return;
     }
-    case StmtKind::kAlloc: return emit_alloc(as<tir::AllocNode>(s));
-    case StmtKind::kBlock: break;
+    case StmtKind::kAlloc:
+      return emit_alloc(as<tir::AllocNode>(s));
+    case StmtKind::kBlock:
+      break;
   }
-  c_error("G0840", fmt::format("block `{}` cannot stand in lowered code", as<tir::BlockNode>(s)->name), "lower the function first");
+  c_error("G0860", fmt::format("block `{}` cannot stand in lowered code", as<tir::BlockNode>(s)->name),
+          "lower the function first");
 }
 
 void CFunction::emit_let(const tir::Var& var, const Expr& e) {
@@ -155,7 +162,8 @@ void CFunction::emit_let(const tir::Var& var, const Expr& e) {
   CVariable v;
   if (t.lanes == 1 || in_lane) {
     const CText x = value(e);
-    v = {fresh(var.name()), t, t.lanes == 1 ? VectorForm::kNone : VectorForm::kLane, 0, x.bounds.known ? x.bounds : type_bounds(t.element())};
+    v = {fresh(var.name()), t, t.lanes == 1 ? VectorForm::kNone : VectorForm::kLane, 0,
+         x.bounds.known ? x.bounds : type_bounds(t.element())};
     line(fmt::format("const {} {} = {};", c_type(t.element()), v.name, x.text));
   } else {
     const size_t mark = out_.size();
@@ -168,8 +176,10 @@ void CFunction::emit_let(const tir::Var& var, const Expr& e) {
     } else {
       out_.resize(mark);
       v = new_variable(var.name(), t);
-      if (v.form == VectorForm::kGnu) line(fmt::format("{} {};", m_.helpers.vector_type(t), v.name));
-      else line(fmt::format("{} {}[{}];", c_type(t.element()), v.name, t.lanes));
+      if (v.form == VectorForm::kGnu)
+        line(fmt::format("{} {};", m_.helpers.vector_type(t), v.name));
+      else
+        line(fmt::format("{} {}[{}];", c_type(t.element()), v.name, t.lanes));
       lane_loop(t.lanes);
       const CText lane = value(e);
       line(fmt::format("{}[{}] = {};", v.name, lane_, lane.text));
@@ -199,7 +209,8 @@ void CFunction::emit_store(const tir::StoreNode* s) {
     }
     return;
   }
-  if (s->buffer.dtype().lanes > 1) c_error("G0842", fmt::format("register `{}` is stored one lane at a time", s->buffer.name()));
+  if (s->buffer.dtype().lanes > 1)
+    c_error("G0862", fmt::format("register `{}` is stored one lane at a time", s->buffer.name()));
   const bool guarded = !tir::is_true(s->mask);
   if (guarded) open(fmt::format("if ({})", value(s->mask).text));
   const bool is_register = s->buffer.scope() == tir::Scope::kRegister;
@@ -220,7 +231,8 @@ bool CFunction::emit_store_vector(const tir::StoreNode* s) {
     const auto m = s->mask.dtype().lanes == lanes ? vector(s->mask) : std::nullopt;
     if (!m) return false;
     mask = mask_as(*m, lanes, t.element_bytes());
-    mask_type = m_.helpers.vector_type(DataType{tir::TypeCode::kInt, static_cast<uint8_t>(t.element_bytes() * 8), t.lanes});
+    mask_type =
+        m_.helpers.vector_type(DataType{tir::TypeCode::kInt, static_cast<uint8_t>(t.element_bytes() * 8), t.lanes});
   }
   const auto x = vector(s->value);
   if (!x) return false;
@@ -236,14 +248,15 @@ bool CFunction::emit_store_vector(const tir::StoreNode* s) {
     const std::string address = "&" + element(s->buffer, r->base);
     if (masked) {
       const std::string name = "tw_masked_store_" + suffix;
-      m_.helpers.define(name, fmt::format("static inline void {1}({2}* p, {0} v, {3} m) {{\n  for (int l = 0; l < {4}; ++l) {{\n"
-                                          "    if (m[l]) p[l] = v[l];\n  }}\n}}\n",
-                                          type, name, element_type, mask_type, lanes));
+      m_.helpers.define(
+          name, fmt::format("static inline void {1}({2}* p, {0} v, {3} m) {{\n  for (int l = 0; l < {4}; ++l) {{\n"
+                            "    if (m[l]) p[l] = v[l];\n  }}\n}}\n",
+                            type, name, element_type, mask_type, lanes));
       line(fmt::format("{}({}, {}, {});", name, address, x->text, mask));
     } else {
       const std::string name = "tw_store_" + suffix;
-      m_.helpers.define(name, fmt::format("static inline void {1}({2}* p, {0} v) {{\n  memcpy(p, &v, sizeof v);\n}}\n", type, name,
-                                          element_type));
+      m_.helpers.define(name, fmt::format("static inline void {1}({2}* p, {0} v) {{\n  memcpy(p, &v, sizeof v);\n}}\n",
+                                          type, name, element_type));
       line(fmt::format("{}({}, {});", name, address, x->text));
     }
     return true;
@@ -253,10 +266,11 @@ bool CFunction::emit_store_vector(const tir::StoreNode* s) {
   if (!i) return false;
   const std::string index_type = m_.helpers.vector_type(index.dtype());
   const std::string name = fmt::format("tw_{}scatter_{}", masked ? "masked_" : "", suffix);
-  m_.helpers.define(name, fmt::format("static inline void {1}({2}* p, {3} i, {0} v{4}) {{\n  for (int l = 0; l < {5}; ++l) {{\n"
-                                      "    {6}p[i[l]] = v[l];\n  }}\n}}\n",
-                                      type, name, element_type, index_type, masked ? fmt::format(", {} m", mask_type) : "", lanes,
-                                      masked ? "if (m[l]) " : ""));
+  m_.helpers.define(
+      name, fmt::format("static inline void {1}({2}* p, {3} i, {0} v{4}) {{\n  for (int l = 0; l < {5}; ++l) {{\n"
+                        "    {6}p[i[l]] = v[l];\n  }}\n}}\n",
+                        type, name, element_type, index_type, masked ? fmt::format(", {} m", mask_type) : "", lanes,
+                        masked ? "if (m[l]) " : ""));
   line(fmt::format("{}({}, {}, {}{});", name, b.name, i->text, x->text, masked ? ", " + mask : ""));
   return true;
 }
@@ -269,13 +283,14 @@ void CFunction::emit_store_lanes(const tir::StoreNode* s) {
   auto target = [&] {
     if (!is_register) return element(s->buffer, s->indices.at(0));
     if (s->buffer.dtype().lanes != t.lanes)
-      c_error("G0842", fmt::format("register `{}` is stored with {} lanes", s->buffer.name(), t.lanes));
+      c_error("G0862", fmt::format("register `{}` is stored with {} lanes", s->buffer.name(), t.lanes));
     return lane_of(b.value);
   };
   // All lanes are read before one is written.
   bool buffered = false;
   if (!is_register) {
-    buffered = reads(s->value, s->buffer.get(), s->buffer.name()) || reads(s->indices.at(0), s->buffer.get(), s->buffer.name()) ||
+    buffered = reads(s->value, s->buffer.get(), s->buffer.name()) ||
+               reads(s->indices.at(0), s->buffer.get(), s->buffer.name()) ||
                (masked && reads(s->mask, s->buffer.get(), s->buffer.name()));
   }
   std::string lanes_name, mask_name;
@@ -316,10 +331,12 @@ void CFunction::emit_for(const tir::ForNode* s) {
   const bool constant = tir::is_const_int(s->extent, &extent);
   if (constant && extent < 1) return;
   if (s->loop_kind != tir::ForKind::kSerial && s->loop_kind != tir::ForKind::kParallel)
-    c_error("G0840", fmt::format("the {} loop `{}` cannot stand in lowered code", tir::for_kind_name(s->loop_kind), s->var.name()),
-            "lower the function first");
-  if (s->loop_kind == tir::ForKind::kParallel && !inside_parallel_ && m_.options.parallel != COptions::Parallel::kSerial &&
-      !(constant && extent == 1))
+    c_error(
+        "G0860",
+        fmt::format("the {} loop `{}` cannot stand in lowered code", tir::for_kind_name(s->loop_kind), s->var.name()),
+        "lower the function first");
+  if (s->loop_kind == tir::ForKind::kParallel && !inside_parallel_ &&
+      m_.options.parallel != COptions::Parallel::kSerial && !(constant && extent == 1))
     return emit_parallel(s);
   const CText begin = value(s->min);
   const CText count = value(s->extent);
@@ -355,23 +372,29 @@ void CFunction::emit_alloc(const tir::AllocNode* s) {
   if (b.scope() == tir::Scope::kRegister) {
     CVariable v = new_variable(b.name(), t);
     // A first value keeps compilers from warning where they cannot see that every path stores one.
-    if (v.form == VectorForm::kGnu) line(fmt::format("{} {} = {{0}};", m_.helpers.vector_type(t), v.name));
-    else if (v.form == VectorForm::kArray) line(fmt::format("{} {}[{}] = {{0}};", c_type(t.element()), v.name, t.lanes));
-    else line(fmt::format("{} {} = 0;", c_type(t), v.name));
+    if (v.form == VectorForm::kGnu)
+      line(fmt::format("{} {} = {{0}};", m_.helpers.vector_type(t), v.name));
+    else if (v.form == VectorForm::kArray)
+      line(fmt::format("{} {}[{}] = {{0}};", c_type(t.element()), v.name, t.lanes));
+    else
+      line(fmt::format("{} {} = 0;", c_type(t), v.name));
     if (unread) line(fmt::format("(void){};", v.name));
     buffers_[b.get()] = {v.name, std::move(v), {}};
     return emit(s->body);
   }
-  if (b.rank() != 1 || t.lanes > 1) c_error("G0841", fmt::format("buffer `{}` is not flat", b.name()), "lower the function first");
+  if (b.rank() != 1 || t.lanes > 1)
+    c_error("G0861", fmt::format("buffer `{}` is not flat", b.name()), "lower the function first");
   const std::string type = c_memory_type(t);
   int64_t count = 0, bytes = 0;
   const bool constant = tir::is_const_int(b.shape()[0], &count);
-  if (constant && (count < 0 || __builtin_mul_overflow(count, int64_t{t.element_bytes()}, &bytes) || bytes > (int64_t{1} << 46)))
-    c_error("G0844", fmt::format("buffer `{}` of {} elements is too large", b.name(), count));
+  if (constant &&
+      (count < 0 || __builtin_mul_overflow(count, int64_t{t.element_bytes()}, &bytes) || bytes > (int64_t{1} << 46)))
+    c_error("G0864", fmt::format("buffer `{}` of {} elements is too large", b.name(), count));
   if (constant && stack_bytes_ + bytes <= kStackBytes) {
     stack_bytes_ += bytes;
     const std::string name = fresh(b.name());
-    line(fmt::format("_Alignas({}) {} {}[{}];", std::max(kArrayAlignment, b.get()->alignment), type, name, std::max<int64_t>(count, 1)));
+    line(fmt::format("_Alignas({}) {} {}[{}];", std::max(kArrayAlignment, b.get()->alignment), type, name,
+                     std::max<int64_t>(count, 1)));
     if (unread) line(fmt::format("(void){};", name));
     buffers_[b.get()] = {name, {}, type + "*"};
     return emit(s->body);
@@ -385,8 +408,9 @@ void CFunction::emit_alloc(const tir::AllocNode* s) {
     allocation = fmt::format("__tilewright_workspace_alloc({}, {})", size, alignment);
   } else {
     m_.helpers.needs_stdlib = true;
-    m_.helpers.define("tw_alloc", "static inline void* tw_alloc(uint64_t bytes, uint64_t alignment) {\n"
-                                  "  return aligned_alloc(alignment, (bytes / alignment + 1) * alignment);\n}\n");
+    m_.helpers.define("tw_alloc",
+                      "static inline void* tw_alloc(uint64_t bytes, uint64_t alignment) {\n"
+                      "  return aligned_alloc(alignment, (bytes / alignment + 1) * alignment);\n}\n");
     allocation = fmt::format("tw_alloc({}, {})", size, alignment);
   }
   line(fmt::format("{}* restrict {} = ({}*){};", type, name, type, allocation));

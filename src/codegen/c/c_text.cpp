@@ -15,19 +15,29 @@ using tir::TypeCode;
 
 std::string c_type(DataType t) {
   switch (t.code) {
-    case TypeCode::kBool: return "bool";
-    case TypeCode::kInt: return fmt::format("int{}_t", t.bits);
-    case TypeCode::kUint: return fmt::format("uint{}_t", t.bits);
-    case TypeCode::kBfloat: return "uint16_t";
-    case TypeCode::kFloat: return t.bits == 16 ? "uint16_t" : t.bits == 32 ? "float" : "double";
-    case TypeCode::kHandle: return "void*";
+    case TypeCode::kBool:
+      return "bool";
+    case TypeCode::kInt:
+      return fmt::format("int{}_t", t.bits);
+    case TypeCode::kUint:
+      return fmt::format("uint{}_t", t.bits);
+    case TypeCode::kBfloat:
+      return "uint16_t";
+    case TypeCode::kFloat:
+      return t.bits == 16 ? "uint16_t" : t.bits == 32 ? "float" : "double";
+    case TypeCode::kHandle:
+      return "void*";
   }
   return "void";
 }
 
-std::string c_memory_type(DataType t) { return t.is_bool() ? "uint8_t" : c_type(t.element()); }
+std::string c_memory_type(DataType t) {
+  return t.is_bool() ? "uint8_t" : c_type(t.element());
+}
 
-std::string c_suffix(DataType t) { return t.str(); }
+std::string c_suffix(DataType t) {
+  return t.str();
+}
 
 std::string c_float_literal(DataType t, double value) {
   const char* suffix = t.bits == 64 ? "" : "f";
@@ -42,7 +52,8 @@ std::string c_float_literal(DataType t, double value) {
 
 std::string c_int_literal(DataType t, int64_t value) {
   if (t.is_bool()) return value ? "true" : "false";
-  if (t.is_uint()) return t.bits == 64 ? fmt::format("UINT64_C({})", static_cast<uint64_t>(value)) : fmt::format("{}u", value);
+  if (t.is_uint())
+    return t.bits == 64 ? fmt::format("UINT64_C({})", static_cast<uint64_t>(value)) : fmt::format("{}u", value);
   if (value == std::numeric_limits<int64_t>::min()) return "INT64_MIN";
   return fmt::format("{}", value);
 }
@@ -51,10 +62,14 @@ std::string c_string_literal(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     const auto u = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') out += fmt::format("\\{}", c);
-    else if (c == '\n') out += "\\n";
-    else if (u < 32 || u >= 127 || c == '?') out += fmt::format("\\{:03o}", u);
-    else out += c;
+    if (c == '"' || c == '\\')
+      out += fmt::format("\\{}", c);
+    else if (c == '\n')
+      out += "\\n";
+    else if (u < 32 || u >= 127 || c == '?')
+      out += fmt::format("\\{:03o}", u);
+    else
+      out += c;
   }
   return out + "\"";
 }
@@ -68,18 +83,20 @@ ValueBounds type_bounds(DataType t) {
 
 CNames::CNames() {
   for (const char* word :
-       {"auto",     "break",    "case",     "char",   "const",    "continue", "default",  "do",      "double",  "else",
-        "enum",     "extern",   "float",    "for",    "goto",     "if",       "inline",   "int",     "long",    "register",
-        "restrict", "return",   "short",    "signed", "sizeof",   "static",   "struct",   "switch",  "typedef", "union",
-        "unsigned", "void",     "volatile", "while",  "bool",     "true",     "false",    "asm",     "typeof",  "main",
-        "linux",    "unix",     "i386",     "NAN",    "INFINITY", "NULL",     "l",        "memcpy",  "malloc",  "free",
-        "printf",   "abort",    "exit",     "self",   "args",     "num_args", "result",   "data",    "symbols", "closure",
-        "begin",    "end",      "status",   "abs",    "y0",       "y1",       "yn",       "j0",      "j1",      "jn",
-        "gamma",    "div",      "exp",      "log",    "sin",      "cos",      "tan",      "tanh",    "erf",     "pow",
-        "sqrt",     "floor",    "ceil",     "trunc",  "round",    "rint",     "fma",      "fmin",    "fmax",    "signbit",
-        "isnan",    "isinf",    "signgam",  "index",  "rindex",   "bcmp",     "bcopy",    "bzero",   "class",   "namespace",
-        "new",      "delete",   "this",     "private", "public",  "template", "operator", "using",   "try",     "catch",
-        "throw",    "virtual",  "friend",   "explicit", "export", "and",      "or",       "not",     "xor"})
+       {"auto",      "break",    "case",     "char",     "const",   "continue", "default",  "do",       "double",
+        "else",      "enum",     "extern",   "float",    "for",     "goto",     "if",       "inline",   "int",
+        "long",      "register", "restrict", "return",   "short",   "signed",   "sizeof",   "static",   "struct",
+        "switch",    "typedef",  "union",    "unsigned", "void",    "volatile", "while",    "bool",     "true",
+        "false",     "asm",      "typeof",   "main",     "linux",   "unix",     "i386",     "NAN",      "INFINITY",
+        "NULL",      "l",        "memcpy",   "malloc",   "free",    "printf",   "abort",    "exit",     "self",
+        "args",      "num_args", "result",   "data",     "symbols", "closure",  "begin",    "end",      "status",
+        "abs",       "y0",       "y1",       "yn",       "j0",      "j1",       "jn",       "gamma",    "div",
+        "exp",       "log",      "sin",      "cos",      "tan",     "tanh",     "erf",      "pow",      "sqrt",
+        "floor",     "ceil",     "trunc",    "round",    "rint",    "fma",      "fmin",     "fmax",     "signbit",
+        "isnan",     "isinf",    "signgam",  "index",    "rindex",  "bcmp",     "bcopy",    "bzero",    "class",
+        "namespace", "new",      "delete",   "this",     "private", "public",   "template", "operator", "using",
+        "try",       "catch",    "throw",    "virtual",  "friend",  "explicit", "export",   "and",      "or",
+        "not",       "xor"})
     taken_.insert(word);
 }
 

@@ -14,7 +14,19 @@ namespace tilewright::codegen {
 
 /// How tightly the outermost operator of a text binds.
 enum Precedence {
-  kTernary, kLogicalOr, kLogicalAnd, kBitOr, kBitXor, kBitAnd, kEquality, kRelation, kShift, kSum, kProduct, kUnary, kPostfix,
+  kTernary,
+  kLogicalOr,
+  kLogicalAnd,
+  kBitOr,
+  kBitXor,
+  kBitAnd,
+  kEquality,
+  kRelation,
+  kShift,
+  kSum,
+  kProduct,
+  kUnary,
+  kPostfix,
 };
 
 /// Value range of an integer, both ends included.

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "codegen/c/c_emitter.h"
+#include "tilewright/tir/visit.h"
 
 namespace tilewright::codegen {
 
@@ -17,8 +18,12 @@ namespace {
 
 constexpr int kMaxVectorBytes = 512;
 
-DataType int_of(int bytes, int lanes) { return DataType{tir::TypeCode::kInt, static_cast<uint8_t>(bytes * 8), static_cast<uint16_t>(lanes)}; }
-bool is_small_float(DataType t) { return t.is_floating() && t.bits == 16; }
+DataType int_of(int bytes, int lanes) {
+  return DataType{tir::TypeCode::kInt, static_cast<uint8_t>(bytes * 8), static_cast<uint16_t>(lanes)};
+}
+bool is_small_float(DataType t) {
+  return t.is_floating() && t.bits == 16;
+}
 
 }  // namespace
 
@@ -57,8 +62,11 @@ std::optional<CFunction::VectorText> CFunction::vector(const Expr& e) {
       if (t.is_bool()) {
         const std::string type = m_.helpers.vector_type(int_of(1, t.lanes));
         const std::string name = "tw_splat_mask_" + type;
-        m_.helpers.define(name, fmt::format("static inline {0} {1}(bool x) {{\n  {0} r;\n  for (int l = 0; l < {2}; ++l) r[l] = x ? -1 : 0;\n"
-                                            "  return r;\n}}\n", type, name, t.lanes));
+        m_.helpers.define(
+            name, fmt::format(
+                      "static inline {0} {1}(bool x) {{\n  {0} r;\n  for (int l = 0; l < {2}; ++l) r[l] = x ? -1 : 0;\n"
+                      "  return r;\n}}\n",
+                      type, name, t.lanes));
         return VectorText{fmt::format("{}({})", name, x.text), kPostfix, 1};
       }
       const std::string type = m_.helpers.vector_type(t), name = "tw_splat_" + c_suffix(t);
@@ -72,12 +80,17 @@ std::optional<CFunction::VectorText> CFunction::vector(const Expr& e) {
       const auto* n = as<tir::RampNode>(e);
       const CText base = value(n->base), stride = value(n->stride);
       const std::string type = m_.helpers.vector_type(t), name = "tw_ramp_" + c_suffix(t), s = c_type(t.element());
-      m_.helpers.define(name, fmt::format("static inline {0} {1}({2} base, {2} stride) {{\n  {0} r;\n"
-                                          "  for (int l = 0; l < {3}; ++l) r[l] = ({2})((uint{4}_t)base + (uint{4}_t)l * (uint{4}_t)stride);\n"
-                                          "  return r;\n}}\n", type, name, s, t.lanes, t.bits < 32 ? 32 : t.bits));
+      m_.helpers.define(
+          name,
+          fmt::format(
+              "static inline {0} {1}({2} base, {2} stride) {{\n  {0} r;\n"
+              "  for (int l = 0; l < {3}; ++l) r[l] = ({2})((uint{4}_t)base + (uint{4}_t)l * (uint{4}_t)stride);\n"
+              "  return r;\n}}\n",
+              type, name, s, t.lanes, t.bits < 32 ? 32 : t.bits));
       return VectorText{fmt::format("{}({}, {})", name, base.text, stride.text)};
     }
-    case ExprKind::kCast: return vector_cast(as<tir::CastNode>(e));
+    case ExprKind::kCast:
+      return vector_cast(as<tir::CastNode>(e));
     case ExprKind::kNot: {
       auto x = vector(as<tir::NotNode>(e)->value);
       if (!x) return {};
@@ -91,12 +104,17 @@ std::optional<CFunction::VectorText> CFunction::vector(const Expr& e) {
       const int bytes = t.element_bytes();
       const std::string type = m_.helpers.vector_type(t), mask = m_.helpers.vector_type(int_of(bytes, t.lanes));
       const std::string name = "tw_select_" + c_suffix(t);
-      m_.helpers.define(name, fmt::format("static inline {0} {1}({2} m, {0} a, {0} b) {{\n  return ({0})((m & ({2})a) | (~m & ({2})b));\n}}\n",
-                                          type, name, mask));
+      m_.helpers.define(
+          name,
+          fmt::format(
+              "static inline {0} {1}({2} m, {0} a, {0} b) {{\n  return ({0})((m & ({2})a) | (~m & ({2})b));\n}}\n",
+              type, name, mask));
       return VectorText{fmt::format("{}({}, {}, {})", name, mask_as(*c, t.lanes, bytes), a->text, b->text)};
     }
-    case ExprKind::kLoad: return vector_load(as<tir::LoadNode>(e));
-    case ExprKind::kCall: return vector_call(as<tir::CallNode>(e));
+    case ExprKind::kLoad:
+      return vector_load(as<tir::LoadNode>(e));
+    case ExprKind::kCall:
+      return vector_call(as<tir::CallNode>(e));
     case ExprKind::kLet: {
       const auto* n = as<tir::LetNode>(e);
       emit_let(n->var, n->value);
@@ -143,11 +161,13 @@ std::optional<CFunction::VectorText> CFunction::vector_binary(const tir::BinaryN
       const char* word = kind == ExprKind::kAdd ? "add" : kind == ExprKind::kSub ? "sub" : "mul";
       const std::string type = m_.helpers.vector_type(t), as_unsigned = m_.helpers.vector_type(u);
       const std::string name = fmt::format("tw_{}_{}", word, c_suffix(t));
-      m_.helpers.define(name, fmt::format("static inline {0} {1}({0} a, {0} b) {{\n  return ({0})(({2})a {3} ({2})b);\n}}\n", type, name,
-                                          as_unsigned, symbol));
+      m_.helpers.define(
+          name, fmt::format("static inline {0} {1}({0} a, {0} b) {{\n  return ({0})(({2})a {3} ({2})b);\n}}\n", type,
+                            name, as_unsigned, symbol));
       return VectorText{fmt::format("{}({}, {})", name, a->text, b->text)};
     }
-    case ExprKind::kDiv: return infix("/", kProduct);
+    case ExprKind::kDiv:
+      return infix("/", kProduct);
     case ExprKind::kFloorDiv:
     case ExprKind::kFloorMod: {
       const char* name = kind == ExprKind::kFloorDiv ? "floordiv" : "floormod";
@@ -158,13 +178,20 @@ std::optional<CFunction::VectorText> CFunction::vector_binary(const tir::BinaryN
       const char* name = kind == ExprKind::kMin ? "min" : "max";
       return helper(name, m_.helpers.scalar(name, t.element()) + "(a[l], b[l])");
     }
-    case ExprKind::kEq: return infix("==", kEquality, t.element_bytes());
-    case ExprKind::kNe: return infix("!=", kEquality, t.element_bytes());
-    case ExprKind::kLt: return infix("<", kRelation, t.element_bytes());
-    case ExprKind::kLe: return infix("<=", kRelation, t.element_bytes());
-    case ExprKind::kGt: return infix(">", kRelation, t.element_bytes());
-    case ExprKind::kGe: return infix(">=", kRelation, t.element_bytes());
-    default: return {};
+    case ExprKind::kEq:
+      return infix("==", kEquality, t.element_bytes());
+    case ExprKind::kNe:
+      return infix("!=", kEquality, t.element_bytes());
+    case ExprKind::kLt:
+      return infix("<", kRelation, t.element_bytes());
+    case ExprKind::kLe:
+      return infix("<=", kRelation, t.element_bytes());
+    case ExprKind::kGt:
+      return infix(">", kRelation, t.element_bytes());
+    case ExprKind::kGe:
+      return infix(">=", kRelation, t.element_bytes());
+    default:
+      return {};
   }
 }
 
@@ -193,7 +220,8 @@ std::optional<CFunction::VectorText> CFunction::vector_cast(const tir::CastNode*
     map(tir::kF32.with_lanes(to.lanes), name, m_.helpers.scalar(name, from) + "(a[l])");
   }
   if (to.is_bool())
-    return VectorText{fmt::format("{} != ({}){{0}}", x->in(kShift), m_.helpers.vector_type(from)), kEquality, from.element_bytes()};
+    return VectorText{fmt::format("{} != ({}){{0}}", x->in(kShift), m_.helpers.vector_type(from)), kEquality,
+                      from.element_bytes()};
   if (is_small_float(to)) {
     if (!from.is_floating()) {
       from = tir::kF64.with_lanes(to.lanes);
@@ -247,8 +275,10 @@ std::optional<CFunction::VectorText> CFunction::vector_load(const tir::LoadNode*
       text = fmt::format("{}({}, {})", name, address, mask);
     } else {
       const std::string name = "tw_load_" + suffix;
-      m_.helpers.define(name, fmt::format("static inline {0} {1}(const {2}* p) {{\n  {0} r;\n  memcpy(&r, p, sizeof r);\n  return r;\n}}\n",
-                                          type, name, element_type));
+      m_.helpers.define(
+          name,
+          fmt::format("static inline {0} {1}(const {2}* p) {{\n  {0} r;\n  memcpy(&r, p, sizeof r);\n  return r;\n}}\n",
+                      type, name, element_type));
       text = fmt::format("{}({})", name, address);
     }
   } else {
@@ -257,10 +287,11 @@ std::optional<CFunction::VectorText> CFunction::vector_load(const tir::LoadNode*
     if (!i) return {};
     const std::string index_type = m_.helpers.vector_type(index.dtype());
     const std::string name = fmt::format("tw_{}gather_{}", masked ? "masked_" : "", suffix);
-    m_.helpers.define(name, fmt::format("static inline {0} {1}(const {2}* p, {3} i{4}) {{\n  {0} r;\n"
-                                        "  for (int l = 0; l < {5}; ++l) r[l] = {6};\n  return r;\n}}\n",
-                                        type, name, element_type, index_type, masked ? fmt::format(", {} m", mask_type) : "", lanes,
-                                        masked ? "m[l] ? p[i[l]] : 0" : "p[i[l]]"));
+    m_.helpers.define(
+        name, fmt::format("static inline {0} {1}(const {2}* p, {3} i{4}) {{\n  {0} r;\n"
+                          "  for (int l = 0; l < {5}; ++l) r[l] = {6};\n  return r;\n}}\n",
+                          type, name, element_type, index_type, masked ? fmt::format(", {} m", mask_type) : "", lanes,
+                          masked ? "m[l] ? p[i[l]] : 0" : "p[i[l]]"));
     text = fmt::format("{}({}, {}{})", name, b.name, i->text, masked ? ", " + mask : "");
   }
   if (t.is_bool()) return VectorText{fmt::format("{} != ({}){{0}}", text, type), kEquality, 1};
@@ -284,18 +315,24 @@ std::optional<CFunction::VectorText> CFunction::vector_call(const tir::CallNode*
   if (n->op == Intrinsic::kReinterpret)
     return VectorText{fmt::format("({}){}", m_.helpers.vector_type(t), args[0].in(kUnary)), kUnary};
   switch (n->op) {
-    case Intrinsic::kBitAnd: return VectorText{fmt::format("{} & {}", args[0].in(kUnary), args[1].in(kUnary)), kBitAnd};
-    case Intrinsic::kBitOr: return VectorText{fmt::format("{} | {}", args[0].in(kUnary), args[1].in(kUnary)), kBitOr};
-    case Intrinsic::kBitXor: return VectorText{fmt::format("{} ^ {}", args[0].in(kUnary), args[1].in(kUnary)), kBitXor};
-    case Intrinsic::kBitNot: return VectorText{"~" + args[0].in(kUnary), kUnary};
-    default: break;
+    case Intrinsic::kBitAnd:
+      return VectorText{fmt::format("{} & {}", args[0].in(kUnary), args[1].in(kUnary)), kBitAnd};
+    case Intrinsic::kBitOr:
+      return VectorText{fmt::format("{} | {}", args[0].in(kUnary), args[1].in(kUnary)), kBitOr};
+    case Intrinsic::kBitXor:
+      return VectorText{fmt::format("{} ^ {}", args[0].in(kUnary), args[1].in(kUnary)), kBitXor};
+    case Intrinsic::kBitNot:
+      return VectorText{"~" + args[0].in(kUnary), kUnary};
+    default:
+      break;
   }
   // One lane's text, from the scalar rules, over the helper's parameters.
   std::vector<Expr> lane_args;
   std::vector<tir::Var> names;
   for (size_t i = 0; i < types.size(); ++i) {
     names.emplace_back(fmt::format("{}[l]", static_cast<char>('a' + i)), types[i].element());
-    vars_[names.back().get()] = {names.back().name(), types[i].element(), VectorForm::kNone, 0, type_bounds(types[i].element())};
+    vars_[names.back().get()] = {names.back().name(), types[i].element(), VectorForm::kNone, 0,
+                                 type_bounds(types[i].element())};
     lane_args.push_back(names.back());
   }
   const CText lane = value(tir::call(n->op, lane_args));

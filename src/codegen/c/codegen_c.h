@@ -21,8 +21,8 @@ struct COptions {
   Parallel parallel = Parallel::kSerial;
   /// Threads a parallel loop may use; 0: no limit.
   int num_threads = 0;
-  /// Also emit the entry `__tvm_ffi_<name>` of runtime/abi.h, whose text then opens the file. Scratch memory and errors go through
-  /// the support functions, which somebody links to it; the plain function is then no exported symbol.
+  /// Also emit the entry `__tvm_ffi_<name>` of runtime/abi.h, whose text then opens the file. Scratch memory and errors
+  /// go through the support functions, which somebody links to it; the plain function is then no exported symbol.
   bool ffi_entry = false;
   /// The entry checks its arguments.
   bool check_arguments = true;
@@ -34,9 +34,9 @@ struct COptions {
 
 /// `header` declares what `source` defines; `source` does not include it.
 ///
-/// The plain function takes a pointer for each tensor, a value for each scalar, in order of parameters, then the sizes that occur
-/// in shapes as int64_t in order of first use. It returns 0, or -1 when an assertion fails or memory is short. Tensors that
-/// are written must not overlap others. f16 and bf16 are uint16_t, bool is uint8_t.
+/// The plain function takes a pointer for each tensor, a value for each scalar, in order of parameters, then the sizes
+/// that occur in shapes as int64_t in order of first use. It returns 0, or -1 when an assertion fails or memory is
+/// short. Tensors that are written must not overlap others. f16 and bf16 are uint16_t, bool is uint8_t.
 ///
 /// Results equal the interpreter's bit by bit where the compiler keeps to IEEE: -ffp-contract=off and no -ffast-math.
 /// No other flag matters: integer overflow is written out in unsigned arithmetic.
@@ -44,7 +44,7 @@ struct CSource {
   std::string source, header;
 };
 
-/// Error G084x for a function that is not in lowered form.
+/// Error G086x for a function that is not in lowered form.
 CSource generate_c(const tir::PrimFunc& lowered, const COptions& options = {});
 
 struct CCompileOptions {
@@ -55,8 +55,8 @@ struct CCompileOptions {
   std::vector<std::string_view> objects;
 };
 
-/// Compiles one C file to a shared library and returns its bytes. Errors: G0850 the compiler cannot be started, G0851 it failed
-/// (its messages follow), G0852 no temporary files.
+/// Compiles one C file to a shared library and returns its bytes. Errors: G0870 the compiler cannot be started, G0871
+/// it failed (its messages follow), G0872 no temporary files.
 std::string compile_c_shared(std::string_view source, const CCompileOptions& options = {});
 
 }  // namespace tilewright::codegen
