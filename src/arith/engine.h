@@ -91,6 +91,8 @@ class Engine {
   // ---- Sums (sum.cpp). Those that return bool fail on overflow and then leave `*s` unspecified.
   /// e must be a scalar of type i64.
   Sum parse(const Expr& e);
+  /// Adds k times an expression that is canonical already: nothing is simplified.
+  bool raw_sum(const Expr& e, int64_t k, Sum* out);
   bool add_term(Sum* s, const Term& t);
   bool add_scaled(Sum* s, const Sum& x, int64_t k);
   /// Makes the terms of `atom` unique.
@@ -161,8 +163,6 @@ class Engine {
   ConstBound bound_narrow(const Expr& e);
   ConstBound raw_bound(const Expr& e);
   ModularSet raw_modular(const Expr& e);
-  /// The sum of an expression that is canonical already: nothing is simplified.
-  bool raw_sum(const Expr& e, int64_t k, Sum* out);
   bool recompose_mod(Sum* s, size_t i);
   bool recompose_min_max(Sum* s, size_t i);
   bool prove_by_cases(const Sum& s, int depth);
