@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tilewright/tir/visit.h"
 #include "tir/parser_impl.h"
 #include "tir/words.h"
 
@@ -311,7 +312,15 @@ Parser::BlockHeader Parser::block_header(BlockNode* n, bool is_root) {
   for (;;) {
     if (at("where")) {
       once(n->predicate.defined());
+      const size_t start = peek().begin;
       n->predicate = condition();
+      for (const IterVar& i : n->iters) {
+        if (uses_var(n->predicate, i.var.get()))
+          lexer_.fail(
+              start, "T0202",
+              fmt::format("the predicate uses the iterator `{}`, but it belongs to the outside, as the bindings do",
+                          i.var.name()));
+      }
     } else if (at("reads")) {
       once(reads);
       reads = true;

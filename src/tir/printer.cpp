@@ -273,8 +273,6 @@ void StmtPrinter::print_block(const BlockNode& n) {
     exprs_.print_range(domains[i], n.iters[i].domain);
     exprs_.print(bindings[i], i < n.bindings.size() ? n.bindings[i] : Expr());
   }
-  std::string predicate;
-  if (n.predicate.defined()) exprs_.print(predicate, n.predicate);
   for (size_t i = 0; i < n.iters.size(); ++i) {
     const IterVar& iter = n.iters[i];
     if (i != 0) line_ += ", ";
@@ -285,7 +283,11 @@ void StmtPrinter::print_block(const BlockNode& n) {
   line_ += ") {";
   end_line(std::find(options_.mark_blocks.begin(), options_.mark_blocks.end(), n.id) != options_.mark_blocks.end());
   ++depth_;
-  if (n.predicate.defined()) line("where " + predicate);
+  if (n.predicate.defined()) {
+    line_ += "where ";
+    expr(n.predicate);
+    end_line();
+  }
   const auto regions = [&](const char* keyword, const std::vector<BufferRegion>& list) {
     line_ += keyword;
     for (size_t i = 0; i < list.size(); ++i) {

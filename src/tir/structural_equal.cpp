@@ -7,6 +7,16 @@
 namespace tilewright::tir {
 namespace {
 
+/// Doubles by their bits, so that a NaN equals itself.
+bool same_annotations(const Annotations& a, const Annotations& b) {
+  const auto same_item = [](const auto& x, const auto& y) {
+    const auto *f = std::get_if<double>(&x.second), *g = std::get_if<double>(&y.second);
+    if (f && g) return x.first == y.first && std::bit_cast<uint64_t>(*f) == std::bit_cast<uint64_t>(*g);
+    return x == y;
+  };
+  return std::equal(a.items().begin(), a.items().end(), b.items().begin(), b.items().end(), same_item);
+}
+
 /// Compares two programs while it pairs what each defines.
 class Equal {
  public:
@@ -79,7 +89,8 @@ bool Equal::declare(const Buffer& a, const Buffer& b) {
 }
 
 bool Equal::function(const PrimFuncNode& a, const PrimFuncNode& b) {
-  if (a.name != b.name || a.params.size() != b.params.size() || !(a.attributes == b.attributes)) return false;
+  if (a.name != b.name || a.params.size() != b.params.size() || !same_annotations(a.attributes, b.attributes))
+    return false;
   for (size_t i = 0; i < a.params.size(); ++i) {
     if (!bind(a.params[i].scalar, b.params[i].scalar)) return false;
   }
@@ -150,7 +161,8 @@ bool Equal::same(const Expr& a, const Expr& b) {
 
 bool Equal::same(const BlockNode& a, const BlockNode& b) {
   if (a.name != b.name || a.iters.size() != b.iters.size() || a.alloc_buffers.size() != b.alloc_buffers.size() ||
-      !(a.annotations == b.annotations) || !same(a.bindings, b.bindings) || !same(a.predicate, b.predicate))
+      !same_annotations(a.annotations, b.annotations) || !same(a.bindings, b.bindings) ||
+      !same(a.predicate, b.predicate))
     return false;
   for (size_t i = 0; i < a.iters.size(); ++i) {
     if (a.iters[i].kind != b.iters[i].kind || !same(a.iters[i].domain, b.iters[i].domain)) return false;
@@ -177,8 +189,9 @@ bool Equal::same(const Stmt& a, const Stmt& b) {
     }
     case StmtKind::kFor: {
       const auto *x = as<ForNode>(a), *y = as<ForNode>(b);
-      return x->loop_kind == y->loop_kind && x->thread == y->thread && x->annotations == y->annotations &&
-             same(x->min, y->min) && same(x->extent, y->extent) && bind(x->var, y->var) && same(x->body, y->body);
+      return x->loop_kind == y->loop_kind && x->thread == y->thread &&
+             same_annotations(x->annotations, y->annotations) && same(x->min, y->min) && same(x->extent, y->extent) &&
+             bind(x->var, y->var) && same(x->body, y->body);
     }
     case StmtKind::kBlock:
       return same(*as<BlockNode>(a), *as<BlockNode>(b));

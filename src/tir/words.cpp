@@ -20,8 +20,11 @@ constexpr std::string_view kKeywords[] = {
 }  // namespace
 
 bool is_reserved(std::string_view word) {
-  return std::find(std::begin(kKeywords), std::end(kKeywords), word) != std::end(kKeywords) || find_intrinsic(word) ||
-         parse_type(word);
+  if (std::find(std::begin(kKeywords), std::end(kKeywords), word) != std::end(kKeywords) || find_intrinsic(word))
+    return true;
+  // Names are looked up often, and few begin like a type.
+  constexpr std::string_view kTypeLetters = "iufbh";
+  return word.size() > 1 && kTypeLetters.find(word[0]) != std::string_view::npos && parse_type(word);
 }
 
 bool is_name(std::string_view word) {

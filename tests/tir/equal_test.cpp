@@ -55,6 +55,8 @@ TEST(StructuralEqual, IdsAndNamesOfVariablesDoNotCount) {
 TEST(StructuralEqual, WhatCounts) {
   const std::string base = kScheduled;
   EXPECT_TRUE(equal(base, base));
+  EXPECT_TRUE(equal("func f() { attribute \"x\" = nan }", "func f() { attribute \"x\" = nan }"));
+  EXPECT_FALSE(equal("func f() { attribute \"x\" = 0.0 }", "func f() { attribute \"x\" = -0.0 }"));
   const std::pair<const char*, const char*> changes[] = {
       {"C_local: f32[500, 512] local align 64", "C_local: f32[500, 512] local align 32"},
       {"] local align", "] shared align"},

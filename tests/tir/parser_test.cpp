@@ -173,6 +173,7 @@ TEST(Parser, RefusesWhatIsWrong) {
       {"func f(A: f32[4]) { for i in 0..4 { for i in 0..4 { } } }", "`i` is already defined in line 1"},
       {"func f(A: f32[4]) { block B(remap \"SS\": i) { } }", "`i` is no loop around this block"},
       {"func f(A: f32[4]) { for i in 0..4 { block B(remap \"X\": i) { } } }", "unknown kind `X`"},
+      {"func f(A: f32[4]) { block B(v: spatial 0..4 = 1) { where v < 2 } }", "the predicate uses the iterator `v`"},
       {"func f(A: f32[4]) { where true }", "`where` belongs to a block"},
       {"func f(A: f32[4]) { if 1 { } }", "the condition has type i64, expected bool"},
       {"func f(A: f32[4]) { A[0] = A[1] $ 2 }", "`$` belongs to no word of the language"},

@@ -144,8 +144,8 @@ TEST(Verify, BlocksSeeTheOutsideThroughIterators) {
   EXPECT_EQ(fault("func f(A: f32[8]) { for i in 0..8 { let x = i block A(vi: spatial 0..8 = x) { A[vi] = f32(x) } } }"),
             "verify: block `A`: its body uses the variable `x` from outside; a block sees the outside only through its "
             "iterators [V0603]");
-  EXPECT_EQ(fault("func f(A: f32[8]) { for i in 0..8 { block A(vi: spatial 0..8 = i) { where vi < 4 A[vi] = 1.0 } } }"),
-            "verify: block `A`: the variable `vi` is used where it is not defined [V0602]");
+  EXPECT_EQ(fault(edit_block(parse(kMatmul), "C", [](BlockNode* b) { b->predicate = b->iters[0].var < 4; })),
+            "verify: block `C`: the variable `vi` is used where it is not defined [V0602]");
 }
 
 TEST(Verify, VariablesAndBuffersLive) {
