@@ -18,10 +18,14 @@ function(tilewright_room name)
   target_link_libraries(tilewright_${name} PUBLIC ${ROOM_USES} fmt::fmt PRIVATE nlohmann_json::nlohmann_json ${ROOM_LINK})
 endfunction()
 
-# tilewright_room_tests(NAME [LINK lib...]) builds tests/NAME/*_test.cpp as NAME_tests and registers each test with CTest.
+# tilewright_room_tests(NAME [LINK lib...] [EXCLUDE regex...]) builds tests/NAME/*_test.cpp as NAME_tests and registers each
+# test with CTest.
 function(tilewright_room_tests name)
-  cmake_parse_arguments(ROOM "" "" "LINK" ${ARGN})
+  cmake_parse_arguments(ROOM "" "" "LINK;EXCLUDE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*_test.cpp)
+  foreach(pattern ${ROOM_EXCLUDE})
+    list(FILTER sources EXCLUDE REGEX ${pattern})
+  endforeach()
   if(NOT sources)
     return()
   endif()

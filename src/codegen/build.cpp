@@ -9,11 +9,14 @@
 #include <cerrno>
 #include <cstring>
 
+#include "codegen/c/codegen_c.h"
+#include "codegen/cpu_info.h"
 #include "codegen/metadata.h"
 #include "codegen/signature.h"
 #ifdef TILEWRIGHT_HAVE_LLVM
 #include "codegen/llvm/llvm_codegen.h"
 #endif
+#include "runtime/kernel_support_blob.h"
 #include "tilewright/runtime/module_file.h"
 #include "tilewright/support/diagnostic.h"
 #include "tilewright/tir/printer.h"
@@ -98,8 +101,45 @@ std::string emit_with_llvm(const PrimFunc&, const PrimFunc&, const Target&, Emit
 }
 #endif
 
-std::string emit_with_c(const PrimFunc&, const PrimFunc&, const Target&, EmitKind kind, const BuildOptions&) {
-  refuse_form(form_name(kind), "c", {"lowered"});
+/// gcc and clang name instruction sets as LLVM does.
+std::vector<std::string> c_flags(const Target& target) {
+  std::vector<std::string> flags = {"-std=c11", "-O3", "-ffp-contract=off", "-fvisibility=hidden"};
+  if (codegen::triple_arch(target.triple) == "x86_64") {
+    flags.push_back("-march=x86-64");
+    for (const std::string& feature : codegen::required_features(target)) flags.push_back("-m" + feature);
+    if (target.vector_bytes >= 32) {
+      flags.push_back(fmt::format("-mprefer-vector-width={}", target.vector_bytes * 8));
+    }
+  }
+  return flags;
+}
+
+std::string emit_with_c(const PrimFunc& lowered, const Target& target, EmitKind kind, const BuildOptions& options) {
+  codegen::COptions c;
+  c.num_threads = target.num_cores;
+  c.check_arguments = options.check_arguments;
+  bool parallel = target.num_cores > 1;
+  if (kind == EmitKind::kC || kind == EmitKind::kCHeader) {
+    if (parallel) c.parallel = codegen::COptions::Parallel::kHook;
+    codegen::CSource code = codegen::generate_c(lowered, c);
+    return kind == EmitKind::kC ? code.source : code.header;
+  }
+  if (kind != EmitKind::kSharedLibrary) refuse_form(form_name(kind), "c", {"lowered", "c", "so"});
+  if (codegen::triple_arch(target.triple) != codegen::triple_arch(codegen::host_cpu().triple)) {
+    throw Error("G0821", "link",
+                fmt::format("a shared library for {} cannot be made here: emit C and compile it there", target.triple));
+  }
+  Signature signature = codegen::make_signature(lowered);
+  if (parallel) c.parallel = codegen::COptions::Parallel::kRuntime;
+  c.ffi_entry = true;
+  c.metadata_section = codegen::metadata_section(codegen::metadata_json(signature, target, options.provenance));
+  codegen::CCompileOptions compile;
+  compile.compiler = target.c_compiler;
+  compile.flags = c_flags(target);
+  compile.objects = {runtime::kernel_support_object()};
+  std::string library = codegen::compile_c_shared(codegen::generate_c(lowered, c).source, compile);
+  runtime::seal(library);
+  return library;
 }
 
 std::string describe_errno(const std::string& what, const std::string& path) {
@@ -111,7 +151,7 @@ std::string describe_errno(const std::string& what, const std::string& path) {
 std::string emit(const PrimFunc& func, const Target& target, EmitKind kind, const BuildOptions& options) {
   PrimFunc lowered = lower::lower(func, lower_options(target));
   if (kind == EmitKind::kLowered) return tir::to_string(lowered);
-  return target.kind == Target::Kind::kC ? emit_with_c(func, lowered, target, kind, options)
+  return target.kind == Target::Kind::kC ? emit_with_c(lowered, target, kind, options)
                                          : emit_with_llvm(func, lowered, target, kind, options);
 }
 

@@ -153,11 +153,11 @@ llvm::Value* FunctionEmitter::emit_atom(int number) {
 llvm::Value* FunctionEmitter::emit_pure(const Expr& e) {
   int level = level_of(e);
   if (level >= kNotHoistable) return emit_node(e);
-  for (auto& [known, value] : scopes_[level].values) {
-    if (known->hash == e->hash && tir::structural_equal(known, e)) return value;
+  for (auto& [known, value] : scopes_[level].values[e->hash]) {
+    if (tir::structural_equal(known, e)) return value;
   }
   llvm::Value* value = at_level(level, [&] { return emit_node(e); });
-  scopes_[level].values.emplace_back(e, value);
+  scopes_[level].values[e->hash].emplace_back(e, value);
   return value;
 }
 

@@ -122,7 +122,7 @@ class FunctionEmitter {
     std::map<Polynomial, llvm::Value*> sums;
     std::map<std::pair<llvm::Value*, llvm::Value*>, llvm::Value*> pointers;
     std::map<std::vector<int>, llvm::Value*> products;
-    std::vector<std::pair<Expr, llvm::Value*>> values;  // other pure expressions
+    std::unordered_map<uint64_t, std::vector<std::pair<Expr, llvm::Value*>>> values;  // other pure expressions, by hash
   };
   struct VarInfo {
     llvm::Value* value;

@@ -2,7 +2,6 @@
 // baseline instruction set, so that a wrong call fails politely on any CPU.
 #include <fmt/format.h>
 #include <llvm/IR/Constants.h>
-#include <llvm/Transforms/Utils/ModuleUtils.h>
 
 #include "codegen/llvm/emitter.h"
 #include "tilewright/runtime/abi.h"
@@ -171,11 +170,13 @@ void ModuleEmitter::emit_entry(const Signature& signature, llvm::Function* kerne
 void ModuleEmitter::emit_metadata() {
   if (options.metadata_section.empty()) return;
   auto* data = llvm::ConstantDataArray::getString(context, options.metadata_section, false);
-  auto* global = new llvm::GlobalVariable(*module, data->getType(), true, llvm::GlobalValue::PrivateLinkage, data,
-                                          "__tilewright_meta");
+  // The linker keeps it by name. Not llvm.used: a target machine remembers the addresses of such globals, and in its
+  // next module takes whatever lies there for one.
+  auto* global = new llvm::GlobalVariable(*module, data->getType(), true, llvm::GlobalValue::ExternalLinkage, data,
+                                          kMetadataSymbol);
+  global->setVisibility(llvm::GlobalValue::HiddenVisibility);
   global->setSection(TW_META_SECTION);
   global->setAlignment(llvm::Align(8));
-  llvm::appendToUsed(*module, {global});
 }
 
 }  // namespace tilewright::codegen

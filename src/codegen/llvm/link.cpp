@@ -211,6 +211,7 @@ std::string link_shared(const std::vector<std::string_view>& objects, const std:
                                    "-z",
                                    "noexecstack",
                                    "--unresolved-symbols=ignore-all",
+                                   std::string("--undefined=") + kMetadataSymbol,
                                    "-o",
                                    output.path()};
   for (std::string_view object : objects) {

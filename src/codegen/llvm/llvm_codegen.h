@@ -11,6 +11,9 @@
 
 namespace tilewright::codegen {
 
+/// Hidden symbol of the metadata in an object.
+inline constexpr const char* kMetadataSymbol = "__tilewright_meta";
+
 struct LlvmOptions {
   bool check_arguments = true;
   /// Run LLVM's O2 pipeline before instruction selection instead of the light clean-up.
