@@ -171,8 +171,17 @@ class Placer {
   }
 
  private:
+  /// Whether a parallel loop at or below `s` holds all uses: its iterations have the buffer each to itself, so that no
+  /// loop around it carries a value.
+  bool private_in(const Buffer& b, Stmt s, arith::Analyzer scope) {
+    for (; s.defined(); s = inner(b, s, scope, /*check_carried=*/false)) {
+      if (const auto* n = as<ForNode>(s); n && n->loop_kind == ForKind::kParallel) return true;
+    }
+    return false;
+  }
+
   /// The child to which the allocation may move, or null.
-  Stmt inner(const Buffer& b, const Stmt& s, arith::Analyzer& scope) {
+  Stmt inner(const Buffer& b, const Stmt& s, arith::Analyzer& scope, bool check_carried = true) {
     if (const auto* n = as<SeqNode>(s)) {
       Stmt only;
       for (const Stmt& item : n->items) {
@@ -183,7 +192,7 @@ class Placer {
       return only;
     }
     if (const auto* n = as<ForNode>(s)) {
-      if (CarryTest(b, scope).carried(*n)) return nullptr;
+      if (check_carried && !private_in(b, s, scope) && CarryTest(b, scope).carried(*n)) return nullptr;
       scope.bind(n->var, Range{n->min, n->extent});
       return n->body;
     }

@@ -92,11 +92,20 @@ Memory* Compiler::make_memory(const Buffer& buffer) {
   return &m;
 }
 
-void Compiler::enter(Memory* memory) {
+int32_t Compiler::memory_index(const Memory* memory) const {
   const auto& memories = program_->memories;
   int32_t index = 0;
   while (&memories[static_cast<size_t>(index)] != memory) ++index;
-  emit({.op = Op::kEnter, .a = index});
+  return index;
+}
+
+void Compiler::enter(Memory* memory) {
+  emit({.op = Op::kEnter, .a = memory_index(memory)});
+}
+
+bool Compiler::is_param_memory(const Memory* memory) const {
+  return std::any_of(program_->params.begin(), program_->params.end(),
+                     [&](const ParamInfo& p) { return p.memory == memory; });
 }
 
 Memory* Compiler::find_memory(const Buffer& buffer) {
@@ -242,14 +251,29 @@ void Compiler::compile_for(const ForNode* loop) {
                             thread_tag_name(loop->thread)));
   const Operand min = compile(loop->min), extent = compile(loop->extent);
   const bool concurrent = loop->loop_kind == ForKind::kParallel || loop->loop_kind == ForKind::kVectorized;
+  std::vector<Memory*> own;
   if (concurrent) {
     Concurrent c;
     c.index = static_cast<int32_t>(program_->loops.size());
     program_->loops.push_back({loop->var.name(), loop->loop_kind});
+    // An allocation that nothing outside of a parallel loop uses is private to each iteration.
+    if (loop->loop_kind == ForKind::kParallel) {
+      const auto inside = count_uses(loop->body);
+      for (const auto& [buffer, uses] : inside) {
+        const auto all = uses_.find(buffer);
+        if (all == uses_.end() || all->second != uses) continue;
+        const auto memory = memories_.find(buffer);
+        if (memory == memories_.end() || is_param_memory(memory->second)) continue;
+        own.push_back(memory->second);
+      }
+      std::sort(own.begin(), own.end(),
+                [&](const Memory* a, const Memory* b) { return memory_index(a) < memory_index(b); });
+    }
     // Only memory that lives longer than an iteration and is written in one can be raced for.
     pre_order(loop->body, [&](const Stmt& s) {
       if (const auto* st = as<StoreNode>(s)) {
         Memory* m = find_memory(st->buffer);
+        if (std::find(own.begin(), own.end(), m) != own.end()) return true;
         if (m && !c.trackers.count(m)) c.trackers[m] = &m->trackers.emplace_back(&program_->loops.back());
       }
       return true;
@@ -260,6 +284,7 @@ void Compiler::compile_for(const ForNode* loop) {
   const int32_t slot = new_slots(2);
   vars_[loop->var.get()] = {slot, current()};
   if (concurrent) emit({.op = Op::kIterBegin, .a = concurrent_.back().index});
+  for (Memory* m : own) enter(m);
   // A value memorised outside stays valid, for nothing it depends on changes in here.
   compile(loop->body);
   Frame inner = std::move(frames_.back());
@@ -336,6 +361,14 @@ class BufferCollector : public Visitor {
 };
 
 }  // namespace
+
+std::unordered_map<const BufferNode*, int> Compiler::count_uses(const Stmt& s) {
+  BufferCollector found;
+  found.visit(s);
+  std::unordered_map<const BufferNode*, int> out;
+  for (const Buffer& b : found.used) ++out[b.get()];
+  return out;
+}
 
 void Compiler::bind_flat_buffers() {
   BufferCollector found;
@@ -428,6 +461,7 @@ void Compiler::bind_params() {
 void Compiler::run() {
   program_->name = func_.name();
   bind_params();
+  uses_ = count_uses(func_->body);
   compile(func_->body);
   emit({.op = Op::kHalt});
   program_->code = std::move(code());

@@ -40,6 +40,10 @@ class Compiler {
   void compile_block(const BlockNode* block);
   void compile_store(const StoreNode* node);
   void enter(Memory* memory);
+  int32_t memory_index(const Memory* memory) const;
+  bool is_param_memory(const Memory* memory) const;
+  /// Loads and stores by buffer.
+  static std::unordered_map<const BufferNode*, int> count_uses(const Stmt& s);
   Memory* make_memory(const Buffer& buffer);
   Memory* find_memory(const Buffer& buffer);
   Access* make_access(const Buffer& buffer, const std::vector<Expr>& indices, const Expr& mask, int lanes,
@@ -91,6 +95,7 @@ class Compiler {
   std::vector<Concurrent> concurrent_;
   std::unordered_map<const VarNode*, Operand> vars_;
   std::unordered_map<const BufferNode*, Memory*> memories_;
+  std::unordered_map<const BufferNode*, int> uses_;  // in the whole function
   std::unordered_map<const ExprNode*, Operand> memo_;
   std::vector<const ExprNode*> memo_log_;
   std::unordered_map<uint64_t, int32_t> constants_;  // scalars by bits

@@ -73,7 +73,8 @@ enum class ThreadTag : uint8_t { kNone, kBlockX, kBlockY, kBlockZ, kThreadX, kTh
 const char* thread_tag_name(ThreadTag tag);
 
 /// for var in min..min+extent. `min` and `extent` are evaluated once; an extent below 1 runs nothing. Iterations of a
-/// parallel loop may run at the same time; of a vectorized loop in lock step, one statement after the other.
+/// parallel loop may run at the same time; of a vectorized loop in lock step, one statement after the other. A buffer
+/// allocated outside of a parallel loop that only statements inside use is private to each iteration.
 struct ForNode : StmtNode {
   LoopId id;
   Var var;
