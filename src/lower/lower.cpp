@@ -82,6 +82,7 @@ PrimFunc lower(const PrimFunc& func, const LowerOptions& options, std::vector<Pa
   // One statement still stands for a whole tile, so everything that costs time per statement comes here.
   p.run("flatten", flatten);
   p.run("legalize_half", legalize_half);
+  p.run("expand_math", expand_math);
   p.run("vectorize", vectorize);
 
   // One statement for each register.
