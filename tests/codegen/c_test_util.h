@@ -47,15 +47,18 @@ inline CCompileOptions strict(std::string compiler = "gcc", std::vector<std::str
   return o;
 }
 
-/// Calls a plain function on up to six arrays, then up to two sizes.
+/// Calls a plain function on up to twenty arrays and sizes.
 inline int call(void* f, std::vector<HostArray*> a, std::vector<int64_t> sizes = {}) {
   if (!f) return -1000;
   std::vector<void*> p;
   for (HostArray* x : a) p.push_back(x->bytes.data());
   for (const int64_t s : sizes) p.push_back(reinterpret_cast<void*>(s));
-  p.resize(8);
-  return reinterpret_cast<int (*)(void*, void*, void*, void*, void*, void*, void*, void*)>(f)(p[0], p[1], p[2], p[3],
-                                                                                              p[4], p[5], p[6], p[7]);
+  EXPECT_LE(p.size(), 20u);
+  p.resize(20);
+  using P = void*;
+  return reinterpret_cast<int (*)(P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, P, P)>(f)(
+      p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7], p[8], p[9], p[10], p[11], p[12], p[13], p[14], p[15], p[16],
+      p[17], p[18], p[19]);
 }
 
 /// Runs `f` by the interpreter and as C, and expects the same bytes in all arrays.

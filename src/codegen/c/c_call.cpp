@@ -133,7 +133,7 @@ CText CFunction::bit_call(const tir::CallNode* n, const std::vector<CText>& args
       const std::string name = fmt::format("tw_abs_{}", c_suffix(t));
       m_.helpers.define(
           name,
-          fmt::format("static inline {0} {1}({0} a) {{\n  return ({0})(a < 0 ? 0 - (uint{2}_t)a : (uint{2}_t)a);\n}}\n",
+          fmt::format("TW_INLINE {0} {1}({0} a) {{\n  return ({0})(a < 0 ? 0 - (uint{2}_t)a : (uint{2}_t)a);\n}}\n",
                       type, name, t.bits));
       return {fmt::format("{}({})", name, args[0].text), kPostfix, type_bounds(t), false};
     }

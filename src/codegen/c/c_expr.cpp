@@ -120,7 +120,8 @@ CText CFunction::value(const Expr& e) {
       const auto* n = as<tir::RampNode>(e);
       const DataType element = t.element();
       const CText lane{lane_, kPostfix, {0, t.lanes - 1, true}, true};
-      const CText step = tir::is_const_int(n->stride, 1) ? lane : integer_arith(ExprKind::kMul, element, lane, value(n->stride));
+      const CText step =
+          tir::is_const_int(n->stride, 1) ? lane : integer_arith(ExprKind::kMul, element, lane, value(n->stride));
       return integer_arith(ExprKind::kAdd, element, value(n->base), step);
     }
     case ExprKind::kBroadcast:
@@ -162,8 +163,12 @@ CText CFunction::integer_arith(ExprKind kind, DataType t, const CText& a, const 
     return {fmt::format("({})({} {} {})", c_type(t), left, symbol, b.in(next)), kUnary, fits ? bounds : type_bounds(t),
             false};
   }
-  if (fits && t.bits == 64 && a.literal && b.literal)
+  if (fits && t.bits == 64 && a.literal && b.literal) {
+    // Both are of type int in C; so is the result if it fits.
+    if (kind == ExprKind::kAdd && a.text == "0") return b;
+    if (inside(bounds, type_bounds(tir::kI32))) return {text, p, bounds, true};
     return {fmt::format("(int64_t){} {} {}", a.in(kUnary), symbol, b.in(next)), p, bounds, false};
+  }
   if (fits && t.bits >= 32) return {text, p, bounds, false};
   if (t.bits < 32) return {fmt::format("({})({})", c_type(t), text), kUnary, fits ? bounds : type_bounds(t), false};
   const char* name = kind == ExprKind::kAdd ? "add" : kind == ExprKind::kSub ? "sub" : "mul";

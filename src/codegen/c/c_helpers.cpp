@@ -1,6 +1,8 @@
 // The texts of the inline functions.
 #include <fmt/format.h>
 
+#include <cctype>
+
 #include "codegen/c/c_text.h"
 #include "tilewright/support/diagnostic.h"
 
@@ -42,7 +44,7 @@ std::string scalar_body(const std::string& name, DataType t) {
   internal_error("known helper", __FILE__, __LINE__);
 }
 
-constexpr const char* kHalfToFloat = R"(static inline float tw_half_to_float(uint16_t h) {
+constexpr const char* kHalfToFloat = R"(TW_INLINE float tw_half_to_float(uint16_t h) {
   const uint32_t sign = (uint32_t)(h & 0x8000u) << 16, magnitude = (uint32_t)(h & 0x7fffu) << 13;
   const uint32_t exponent = magnitude & 0x0f800000u;
   uint32_t bits = magnitude + 0x38000000u;
@@ -59,7 +61,7 @@ constexpr const char* kHalfToFloat = R"(static inline float tw_half_to_float(uin
   return value;
 }
 )";
-constexpr const char* kFloatToHalf = R"(static inline uint16_t tw_float_to_half(float x) {
+constexpr const char* kFloatToHalf = R"(TW_INLINE uint16_t tw_float_to_half(float x) {
   uint32_t bits;
   memcpy(&bits, &x, sizeof bits);
   const uint32_t sign = (bits >> 16) & 0x8000u, magnitude = bits & 0x7fffffffu;
@@ -76,14 +78,14 @@ constexpr const char* kFloatToHalf = R"(static inline uint16_t tw_float_to_half(
   return (uint16_t)(sign | ((magnitude + 0xfffu + ((magnitude >> 13) & 1u) - 0x38000000u) >> 13));
 }
 )";
-constexpr const char* kBfloatToFloat = R"(static inline float tw_bfloat_to_float(uint16_t h) {
+constexpr const char* kBfloatToFloat = R"(TW_INLINE float tw_bfloat_to_float(uint16_t h) {
   const uint32_t bits = (uint32_t)h << 16;
   float value;
   memcpy(&value, &bits, sizeof value);
   return value;
 }
 )";
-constexpr const char* kFloatToBfloat = R"(static inline uint16_t tw_float_to_bfloat(float x) {
+constexpr const char* kFloatToBfloat = R"(TW_INLINE uint16_t tw_float_to_bfloat(float x) {
   uint32_t bits;
   memcpy(&bits, &x, sizeof bits);
   if ((bits & 0x7fffffffu) > 0x7f800000u) return (uint16_t)((bits >> 16) | 0x40u);
@@ -92,7 +94,7 @@ constexpr const char* kFloatToBfloat = R"(static inline uint16_t tw_float_to_bfl
 )";
 constexpr const char* kRoundToOdd =
     R"(/* Rounded to odd: rounding the result again, to fewer bits, gives what rounding once would. */
-static inline float tw_round_to_odd(double x) {
+TW_INLINE float tw_round_to_odd(double x) {
   float f = (float)x;
   uint32_t bits;
   if ((double)f == x || x != x) return f;
@@ -106,25 +108,47 @@ static inline float tw_round_to_odd(double x) {
 }  // namespace
 
 void CHelpers::define(const std::string& name, const std::string& text) {
-  if (names_.insert(name).second) text_ += text;
+  if (names_.insert(name).second) definitions_.emplace_back(name, text);
+}
+
+std::string CHelpers::text_for(std::string_view code) const {
+  std::set<std::string, std::less<>> words;
+  auto collect = [&](std::string_view text) {
+    for (size_t i = 0; i < text.size();) {
+      size_t end = i;
+      while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) || text[end] == '_')) ++end;
+      if (end > i) words.emplace(text.substr(i, end - i));
+      i = end + 1;
+    }
+  };
+  collect(code);
+  // Uses come after definitions, so one walk from the end finds everything.
+  std::vector<const std::string*> used;
+  for (size_t i = definitions_.size(); i-- > 0;) {
+    if (words.count(definitions_[i].first) == 0) continue;
+    used.push_back(&definitions_[i].second);
+    collect(definitions_[i].second);
+  }
+  std::string text;
+  for (size_t i = used.size(); i-- > 0;) text += *used[i];
+  return text;
 }
 
 std::string CHelpers::scalar(const std::string& name, DataType t) {
   needs_string = true;
   if (name == "half_to_float")
-    define(name, kHalfToFloat);
+    define("tw_" + name, kHalfToFloat);
   else if (name == "float_to_half")
-    define(name, kFloatToHalf);
+    define("tw_" + name, kFloatToHalf);
   else if (name == "bfloat_to_float")
-    define(name, kBfloatToFloat);
+    define("tw_" + name, kBfloatToFloat);
   else if (name == "float_to_bfloat")
-    define(name, kFloatToBfloat);
+    define("tw_" + name, kFloatToBfloat);
   else if (name == "round_to_odd")
-    define(name, kRoundToOdd);
+    define("tw_" + name, kRoundToOdd);
   else {
     const std::string full = fmt::format("tw_{}_{}", name, c_suffix(t));
-    define(full,
-           fmt::format("static inline {0} {1}({0} a, {0} b) {{\n  {2}\n}}\n", c_type(t), full, scalar_body(name, t)));
+    define(full, fmt::format("TW_INLINE {0} {1}({0} a, {0} b) {{\n  {2}\n}}\n", c_type(t), full, scalar_body(name, t)));
     return full;
   }
   return "tw_" + name;
@@ -141,8 +165,8 @@ std::string CHelpers::float_to_int(DataType from, DataType to) {
   const std::string upper = fmt::format("{}{}_MAX", to.is_int() ? "INT" : "UINT", to.bits);
   const std::string rest = to.is_int() ? fmt::format("x >= -{} ? ({})x : x < 0 ? INT{}_MIN : 0", high, type, to.bits)
                                        : fmt::format("x > 0 ? ({})x : 0", type);
-  define(name, fmt::format("static inline {} {}({} x) {{\n  return ({})(x >= {} ? {} : {});\n}}\n", type, name,
-                           c_type(f), type, high, upper, rest));
+  define(name, fmt::format("TW_INLINE {} {}({} x) {{\n  return ({})(x >= {} ? {} : {});\n}}\n", type, name, c_type(f),
+                           type, high, upper, rest));
   return name;
 }
 
@@ -151,8 +175,8 @@ std::string CHelpers::reinterpret(DataType from, DataType to) {
   const std::string name = fmt::format("tw_bits_{}_{}", c_suffix(from), c_suffix(to));
   const std::string a = from.is_vector() ? vector_type(from) : c_type(from),
                     b = to.is_vector() ? vector_type(to) : c_type(to);
-  define(name, fmt::format("static inline {1} {2}({0} a) {{\n  {1} r;\n  memcpy(&r, &a, sizeof r);\n  return r;\n}}\n",
-                           a, b, name));
+  define(name, fmt::format("TW_INLINE {1} {2}({0} a) {{\n  {1} r;\n  memcpy(&r, &a, sizeof r);\n  return r;\n}}\n", a,
+                           b, name));
   return name;
 }
 
@@ -176,10 +200,10 @@ std::string CHelpers::lanes(const std::string& name, DataType result, const std:
   for (size_t i = 0; i < args.size(); ++i)
     list += fmt::format("{}{} {}", i ? ", " : "", vector_type(args[i]), static_cast<char>('a' + i));
   const std::string type = vector_type(result);
-  define(full,
-         fmt::format(
-             "static inline {0} {1}({2}) {{\n  {0} r;\n  for (int l = 0; l < {3}; ++l) r[l] = {4};\n  return r;\n}}\n",
-             type, full, list, result.lanes, expression));
+  define(
+      full,
+      fmt::format("TW_INLINE {0} {1}({2}) {{\n  {0} r;\n  for (int l = 0; l < {3}; ++l) r[l] = {4};\n  return r;\n}}\n",
+                  type, full, list, result.lanes, expression));
   return full;
 }
 

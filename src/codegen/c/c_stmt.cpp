@@ -248,14 +248,14 @@ bool CFunction::emit_store_vector(const tir::StoreNode* s) {
     const std::string address = "&" + element(s->buffer, r->base);
     if (masked) {
       const std::string name = "tw_masked_store_" + suffix;
-      m_.helpers.define(
-          name, fmt::format("static inline void {1}({2}* p, {0} v, {3} m) {{\n  for (int l = 0; l < {4}; ++l) {{\n"
-                            "    if (m[l]) p[l] = v[l];\n  }}\n}}\n",
-                            type, name, element_type, mask_type, lanes));
+      m_.helpers.define(name,
+                        fmt::format("TW_INLINE void {1}({2}* p, {0} v, {3} m) {{\n  for (int l = 0; l < {4}; ++l) {{\n"
+                                    "    if (m[l]) p[l] = v[l];\n  }}\n}}\n",
+                                    type, name, element_type, mask_type, lanes));
       line(fmt::format("{}({}, {}, {});", name, address, x->text, mask));
     } else {
       const std::string name = "tw_store_" + suffix;
-      m_.helpers.define(name, fmt::format("static inline void {1}({2}* p, {0} v) {{\n  memcpy(p, &v, sizeof v);\n}}\n",
+      m_.helpers.define(name, fmt::format("TW_INLINE void {1}({2}* p, {0} v) {{\n  memcpy(p, &v, sizeof v);\n}}\n",
                                           type, name, element_type));
       line(fmt::format("{}({}, {});", name, address, x->text));
     }
@@ -267,7 +267,7 @@ bool CFunction::emit_store_vector(const tir::StoreNode* s) {
   const std::string index_type = m_.helpers.vector_type(index.dtype());
   const std::string name = fmt::format("tw_{}scatter_{}", masked ? "masked_" : "", suffix);
   m_.helpers.define(
-      name, fmt::format("static inline void {1}({2}* p, {3} i, {0} v{4}) {{\n  for (int l = 0; l < {5}; ++l) {{\n"
+      name, fmt::format("TW_INLINE void {1}({2}* p, {3} i, {0} v{4}) {{\n  for (int l = 0; l < {5}; ++l) {{\n"
                         "    {6}p[i[l]] = v[l];\n  }}\n}}\n",
                         type, name, element_type, index_type, masked ? fmt::format(", {} m", mask_type) : "", lanes,
                         masked ? "if (m[l]) " : ""));
@@ -409,7 +409,7 @@ void CFunction::emit_alloc(const tir::AllocNode* s) {
   } else {
     m_.helpers.needs_stdlib = true;
     m_.helpers.define("tw_alloc",
-                      "static inline void* tw_alloc(uint64_t bytes, uint64_t alignment) {\n"
+                      "TW_INLINE void* tw_alloc(uint64_t bytes, uint64_t alignment) {\n"
                       "  return aligned_alloc(alignment, (bytes / alignment + 1) * alignment);\n}\n");
     allocation = fmt::format("tw_alloc({}, {})", size, alignment);
   }

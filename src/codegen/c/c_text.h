@@ -91,11 +91,12 @@ class CHelpers {
   bool defined(const std::string& name) const { return names_.count(name) != 0; }
 
   bool needs_math = false, needs_string = false, needs_stdlib = false;
-  const std::string& text() const { return text_; }
+  /// Those that `code` uses, and what they use themselves.
+  std::string text_for(std::string_view code) const;
 
  private:
   std::set<std::string> names_;
-  std::string text_;
+  std::vector<std::pair<std::string, std::string>> definitions_;
 };
 
 }  // namespace tilewright::codegen

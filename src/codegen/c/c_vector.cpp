@@ -63,16 +63,16 @@ std::optional<CFunction::VectorText> CFunction::vector(const Expr& e) {
         const std::string type = m_.helpers.vector_type(int_of(1, t.lanes));
         const std::string name = "tw_splat_mask_" + type;
         m_.helpers.define(
-            name, fmt::format(
-                      "static inline {0} {1}(bool x) {{\n  {0} r;\n  for (int l = 0; l < {2}; ++l) r[l] = x ? -1 : 0;\n"
-                      "  return r;\n}}\n",
-                      type, name, t.lanes));
+            name,
+            fmt::format("TW_INLINE {0} {1}(bool x) {{\n  {0} r;\n  for (int l = 0; l < {2}; ++l) r[l] = x ? -1 : 0;\n"
+                        "  return r;\n}}\n",
+                        type, name, t.lanes));
         return VectorText{fmt::format("{}({})", name, x.text), kPostfix, 1};
       }
       const std::string type = m_.helpers.vector_type(t), name = "tw_splat_" + c_suffix(t);
       std::string list;
       for (int l = 0; l < t.lanes; ++l) list += l ? ", x" : "x";
-      m_.helpers.define(name, fmt::format("static inline {0} {1}({2} x) {{\n  return ({0}){{{3}}};\n}}\n", type, name,
+      m_.helpers.define(name, fmt::format("TW_INLINE {0} {1}({2} x) {{\n  return ({0}){{{3}}};\n}}\n", type, name,
                                           c_type(t.element()), list));
       return VectorText{fmt::format("{}({})", name, x.text)};
     }
@@ -83,7 +83,7 @@ std::optional<CFunction::VectorText> CFunction::vector(const Expr& e) {
       m_.helpers.define(
           name,
           fmt::format(
-              "static inline {0} {1}({2} base, {2} stride) {{\n  {0} r;\n"
+              "TW_INLINE {0} {1}({2} base, {2} stride) {{\n  {0} r;\n"
               "  for (int l = 0; l < {3}; ++l) r[l] = ({2})((uint{4}_t)base + (uint{4}_t)l * (uint{4}_t)stride);\n"
               "  return r;\n}}\n",
               type, name, s, t.lanes, t.bits < 32 ? 32 : t.bits));
@@ -106,9 +106,8 @@ std::optional<CFunction::VectorText> CFunction::vector(const Expr& e) {
       const std::string name = "tw_select_" + c_suffix(t);
       m_.helpers.define(
           name,
-          fmt::format(
-              "static inline {0} {1}({2} m, {0} a, {0} b) {{\n  return ({0})((m & ({2})a) | (~m & ({2})b));\n}}\n",
-              type, name, mask));
+          fmt::format("TW_INLINE {0} {1}({2} m, {0} a, {0} b) {{\n  return ({0})((m & ({2})a) | (~m & ({2})b));\n}}\n",
+                      type, name, mask));
       return VectorText{fmt::format("{}({}, {}, {})", name, mask_as(*c, t.lanes, bytes), a->text, b->text)};
     }
     case ExprKind::kLoad:
@@ -162,8 +161,8 @@ std::optional<CFunction::VectorText> CFunction::vector_binary(const tir::BinaryN
       const std::string type = m_.helpers.vector_type(t), as_unsigned = m_.helpers.vector_type(u);
       const std::string name = fmt::format("tw_{}_{}", word, c_suffix(t));
       m_.helpers.define(
-          name, fmt::format("static inline {0} {1}({0} a, {0} b) {{\n  return ({0})(({2})a {3} ({2})b);\n}}\n", type,
-                            name, as_unsigned, symbol));
+          name, fmt::format("TW_INLINE {0} {1}({0} a, {0} b) {{\n  return ({0})(({2})a {3} ({2})b);\n}}\n", type, name,
+                            as_unsigned, symbol));
       return VectorText{fmt::format("{}({}, {})", name, a->text, b->text)};
     }
     case ExprKind::kDiv:
@@ -269,7 +268,7 @@ std::optional<CFunction::VectorText> CFunction::vector_load(const tir::LoadNode*
     const std::string address = "&" + element(n->buffer, r->base);
     if (masked) {
       const std::string name = "tw_masked_load_" + suffix;
-      m_.helpers.define(name, fmt::format("static inline {0} {1}(const {2}* p, {3} m) {{\n  {0} r;\n"
+      m_.helpers.define(name, fmt::format("TW_INLINE {0} {1}(const {2}* p, {3} m) {{\n  {0} r;\n"
                                           "  for (int l = 0; l < {4}; ++l) r[l] = m[l] ? p[l] : 0;\n  return r;\n}}\n",
                                           type, name, element_type, mask_type, lanes));
       text = fmt::format("{}({}, {})", name, address, mask);
@@ -277,7 +276,7 @@ std::optional<CFunction::VectorText> CFunction::vector_load(const tir::LoadNode*
       const std::string name = "tw_load_" + suffix;
       m_.helpers.define(
           name,
-          fmt::format("static inline {0} {1}(const {2}* p) {{\n  {0} r;\n  memcpy(&r, p, sizeof r);\n  return r;\n}}\n",
+          fmt::format("TW_INLINE {0} {1}(const {2}* p) {{\n  {0} r;\n  memcpy(&r, p, sizeof r);\n  return r;\n}}\n",
                       type, name, element_type));
       text = fmt::format("{}({})", name, address);
     }
@@ -288,7 +287,7 @@ std::optional<CFunction::VectorText> CFunction::vector_load(const tir::LoadNode*
     const std::string index_type = m_.helpers.vector_type(index.dtype());
     const std::string name = fmt::format("tw_{}gather_{}", masked ? "masked_" : "", suffix);
     m_.helpers.define(
-        name, fmt::format("static inline {0} {1}(const {2}* p, {3} i{4}) {{\n  {0} r;\n"
+        name, fmt::format("TW_INLINE {0} {1}(const {2}* p, {3} i{4}) {{\n  {0} r;\n"
                           "  for (int l = 0; l < {5}; ++l) r[l] = {6};\n  return r;\n}}\n",
                           type, name, element_type, index_type, masked ? fmt::format(", {} m", mask_type) : "", lanes,
                           masked ? "m[l] ? p[i[l]] : 0" : "p[i[l]]"));
