@@ -36,6 +36,17 @@ lower::LowerOptions lower_options(const Target& target) {
   return options;
 }
 
+/// The signature of the lowered function; what is input and output is told by the program as it was written, where a
+/// reduction does not yet read its own partial sums.
+Signature signature_of(const PrimFunc& func, const PrimFunc& lowered) {
+  Signature signature = codegen::make_signature(lowered);
+  std::vector<tir::ParamUse> uses = tir::param_uses(func);
+  for (size_t i = 0; i < uses.size() && i < signature.arguments.size(); ++i) {
+    if (signature.arguments[i].is_tensor) signature.arguments[i].is_input = uses[i].read || !uses[i].written;
+  }
+  return signature;
+}
+
 [[noreturn]] void refuse_form(const char* form, const char* kind, std::vector<std::string> legal) {
   Diagnostic d;
   d.code = "G0840";
@@ -73,7 +84,7 @@ std::string emit_with_llvm(const PrimFunc& func, const PrimFunc& lowered, const 
   if (kind == EmitKind::kC || kind == EmitKind::kCHeader) {
     refuse_form(form_name(kind), "llvm", {"lowered", "llvm", "bc", "asm", "obj", "so"});
   }
-  Signature signature = codegen::make_signature(lowered);
+  Signature signature = signature_of(func, lowered);
   codegen::LlvmOptions llvm;
   llvm.check_arguments = options.check_arguments;
   if (const auto* opt = func->attributes.find("opt")) {
@@ -114,7 +125,8 @@ std::vector<std::string> c_flags(const Target& target) {
   return flags;
 }
 
-std::string emit_with_c(const PrimFunc& lowered, const Target& target, EmitKind kind, const BuildOptions& options) {
+std::string emit_with_c(const PrimFunc& func, const PrimFunc& lowered, const Target& target, EmitKind kind,
+                        const BuildOptions& options) {
   codegen::COptions c;
   c.num_threads = target.num_cores;
   c.check_arguments = options.check_arguments;
@@ -129,7 +141,7 @@ std::string emit_with_c(const PrimFunc& lowered, const Target& target, EmitKind 
     throw Error("G0821", "link",
                 fmt::format("a shared library for {} cannot be made here: emit C and compile it there", target.triple));
   }
-  Signature signature = codegen::make_signature(lowered);
+  Signature signature = signature_of(func, lowered);
   if (parallel) c.parallel = codegen::COptions::Parallel::kRuntime;
   c.ffi_entry = true;
   c.metadata_section = codegen::metadata_section(codegen::metadata_json(signature, target, options.provenance));
@@ -151,7 +163,7 @@ std::string describe_errno(const std::string& what, const std::string& path) {
 std::string emit(const PrimFunc& func, const Target& target, EmitKind kind, const BuildOptions& options) {
   PrimFunc lowered = lower::lower(func, lower_options(target));
   if (kind == EmitKind::kLowered) return tir::to_string(lowered);
-  return target.kind == Target::Kind::kC ? emit_with_c(lowered, target, kind, options)
+  return target.kind == Target::Kind::kC ? emit_with_c(func, lowered, target, kind, options)
                                          : emit_with_llvm(func, lowered, target, kind, options);
 }
 
