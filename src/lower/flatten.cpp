@@ -55,6 +55,7 @@ class Flattener : public ScopedMutator {
       copy.body = mutate(n->body);
       return make_stmt(std::move(copy));
     }
+    if (const auto* n = as<AssertNode>(s); n && analyzer_.can_prove(n->condition)) return seq({});
     return mutate_scope(s);
   }
 

@@ -70,6 +70,7 @@ PrimFunc lower(const PrimFunc& func, const LowerOptions& options, std::vector<Pa
   Pipeline p(func, options, records);
 
   // While there are blocks: they say what a reduction is, what is initialised, and what is read and written.
+  if (options.debug_bounds) p.run("insert_bounds_checks", insert_bounds_checks);
   p.run("make_fma", make_fma);
   p.run("plan_allocations", plan_allocations);
   p.run("lower_init", lower_init);
