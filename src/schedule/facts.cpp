@@ -76,6 +76,17 @@ bool injective_writes(const BlockNode& block, const BufferRegion& write) {
   return arith::detect_iter_map(indices, domains, nullptr, arith::IterMapLevel::kBijective, analyzer).has_value();
 }
 
+/// The conditions that a predicate (may be null) is the conjunction of.
+std::vector<Expr> conjuncts(const Expr& predicate) {
+  std::vector<Expr> out;
+  if (tir::is_true(predicate)) return out;
+  if (predicate.kind() != tir::ExprKind::kAnd) return {predicate};
+  const auto* b = as<tir::BinaryNode>(predicate);
+  out = conjuncts(b->a);
+  for (Expr& e : conjuncts(b->b)) out.push_back(std::move(e));
+  return out;
+}
+
 }  // namespace
 
 // ---- Dataflow
@@ -245,6 +256,14 @@ bool State::covers(BlockId producer, BlockId consumer, const BufferRegion& read)
     VarMap map;
     for (size_t i = 0; i < c->iters.size(); ++i) map[c->iters[i].var.get()] = c->bindings[i];
     for (Range& r : wanted.ranges) r = {substitute(r.min, map), substitute(r.extent, map)};
+    // Nothing is read where the consumer's guard fails.
+    for (const Expr& fact : conjuncts(c->predicate)) {
+      const auto inner = [&](const tir::VarNode* v) {
+        return std::any_of(c_loops.begin() + static_cast<std::ptrdiff_t>(common), c_loops.end(),
+                           [&](LoopId l) { return find_loop(l)->var.get() == v; });
+      };
+      if (!uses_any_var(fact, inner)) analyzer.assume(fact);
+    }
     for (size_t i = common; i < c_loops.size(); ++i) {
       const ForNode* f = find_loop(c_loops[i]);
       domains[f->var.get()] = arith::IntSet::from_range({f->min, f->extent});
@@ -286,7 +305,19 @@ bool State::covers(BlockId producer, BlockId consumer, const BufferRegion& read)
       loops.emplace_back(f->var, Range{f->min, f->extent});
       writing.bind(f->var, Range{f->min, f->extent});
     }
-    const auto lower = arith::region_lower_bound(region, loops, p->predicate, writing);
+    Expr guard;
+    bool runs = true;
+    for (const Expr& condition : conjuncts(p->predicate)) {
+      const auto inner = [&](const tir::VarNode* v) {
+        return std::any_of(loops.begin(), loops.end(), [&](const auto& l) { return l.first.get() == v; });
+      };
+      if (uses_any_var(condition, inner))
+        guard = guard.defined() ? guard && condition : condition;
+      else
+        runs = runs && analyzer.can_prove(condition);
+    }
+    if (!runs) continue;
+    const auto lower = arith::region_lower_bound(region, loops, guard, writing);
     if (lower && arith::region_contains(*lower, upper, analyzer)) return true;
   }
   return false;
