@@ -208,14 +208,6 @@ class RegionDeriver : public Visitor {
   std::vector<const BufferNode*> local_;
 };
 
-bool same_region(const BufferRegion& a, const BufferRegion& b) {
-  return a.buffer.same_as(b.buffer) && std::equal(a.ranges.begin(), a.ranges.end(), b.ranges.begin(), b.ranges.end(),
-                                                  [](const Range& x, const Range& y) {
-                                                    return structural_equal(x.min, y.min) &&
-                                                           structural_equal(x.extent, y.extent);
-                                                  });
-}
-
 }  // namespace
 
 void derive_regions(BlockNode* block) {
@@ -223,13 +215,6 @@ void derive_regions(BlockNode* block) {
   deriver.hide(block->alloc_buffers);
   if (block->init.defined()) deriver.visit(block->init);
   deriver.visit(block->body);
-  // A reduction reads back what init or its own earlier step wrote: that is no input.
-  if (block->init.defined()) {
-    std::erase_if(deriver.reads, [&](const BufferRegion& r) {
-      return std::any_of(deriver.writes.begin(), deriver.writes.end(),
-                         [&](const BufferRegion& w) { return same_region(r, w); });
-    });
-  }
   block->reads = std::move(deriver.reads);
   block->writes = std::move(deriver.writes);
 }

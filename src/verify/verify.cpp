@@ -38,6 +38,28 @@ const char* kind_name(StmtKind kind) {
   return "statement";
 }
 
+/// Gives one loop or block an id that no other has: ids may be missing or repeated in a wrong program.
+class Marker : public Mutator {
+ public:
+  static constexpr uint32_t kId = 0xffffffff;
+  explicit Marker(const StmtNode* here) : here_(here) {}
+  Expr mutate(const Expr& e) override { return e; }
+  Stmt mutate(const Stmt& s) override {
+    if (s.get() != here_ || !s.defined()) return mutate_children(s);
+    if (const auto* loop = as<ForNode>(s)) {
+      ForNode copy = *loop;
+      copy.id = {kId};
+      return make_stmt(std::move(copy));
+    }
+    BlockNode copy = *as<BlockNode>(s);
+    copy.id = {kId};
+    return make_stmt(std::move(copy));
+  }
+
+ private:
+  const StmtNode* here_;
+};
+
 }  // namespace
 
 /// The block that messages name: the root says nothing where a loop is known.
@@ -58,14 +80,13 @@ bool Verifier::fail(std::string code, std::string message, std::string remedy) {
   error_.remedy = std::move(remedy);
   if (!func_.defined()) return false;
   error_.place = func_.name();
+  const BlockNode* block = named_block();
   PrintOptions options;
   options.loop_nest_only = true;
-  if (const BlockNode* b = named_block()) {
-    if (b->id) options.mark_blocks = {b->id};
-  } else if (loop_ && loop_->id) {
-    options.mark_loops = {loop_->id};
-  }
-  error_.listing = to_string(func_, options);
+  options.mark_loops = {{Marker::kId}};
+  options.mark_blocks = {{Marker::kId}};
+  const StmtNode* here = block ? static_cast<const StmtNode*>(block) : loop_;
+  error_.listing = to_string(here ? func_.with_body(Marker(here).mutate(func_->body)) : func_, options);
   return false;
 }
 

@@ -8,7 +8,7 @@ inline constexpr const char* kMatmul = R"(func matmul(A: f32[512, 512], B: f32[5
     for j in 0..512 {
       for k in 0..512 {
         block C(vi: spatial 0..512 = i, vj: spatial 0..512 = j, vk: reduce 0..512 = k) {
-          reads A[vi, vk], B[vk, vj]
+          reads C[vi, vj], A[vi, vk], B[vk, vj]
           writes C[vi, vj]
           init {
             C[vi, vj] = 0.0

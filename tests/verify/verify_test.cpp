@@ -102,8 +102,30 @@ TEST(Verify, ShowsTheNest) {
             "  remedy: declare a region that covers every access");
 }
 
+TEST(Verify, TheMarkNeedsNoIds) {
+  const PrimFunc f = parse(
+      "lowered func f(A: f32[8]) { for i in 0..8 { A[i] = 1.0 } for i in 0..8 { for j in 0..8 { A[i] = exp(A[j]) } } "
+      "}");
+  class Forget : public Mutator {
+   public:
+    using Mutator::mutate;
+    Stmt mutate(const Stmt& s) override {
+      const auto* n = as<ForNode>(s);
+      return n ? make_for(n->var, n->min, n->extent, mutate(n->body)) : mutate_children(s);
+    }
+  };
+  const PrimFunc plain = f.with_body(Forget().mutate(f->body));
+  const Status s = verify(plain, Stage::kLowered);
+  ASSERT_FALSE(s);
+  EXPECT_NE(s.error().render().find("for j in 0..8        <-- here"), std::string::npos) << s.error().render();
+}
+
+TEST(Verify, ReductionsNeedNotDeclareWhatTheyReadBack) {
+  EXPECT_EQ(fault(edit_block(parse(kMatmul), "C", [](BlockNode* b) { b->reads.erase(b->reads.begin()); })), "");
+}
+
 TEST(Verify, RegionsAreRefutedByExample) {
-  PrimFunc f = edit_block(parse(kMatmul), "C", [](BlockNode* b) { b->reads[1].ranges[1] = {0, 100}; });
+  PrimFunc f = edit_block(parse(kMatmul), "C", [](BlockNode* b) { b->reads[2].ranges[1] = {0, 100}; });
   EXPECT_EQ(
       fault(f),
       "verify: block `C`: it reads `B[vk, vj]`, outside the declared region `B[vk, 0..100]` for vj = 511 [V0612]");
@@ -174,7 +196,7 @@ TEST(Verify, BlocksAreWellFormed) {
   EXPECT_EQ(
       fault(edit_block(f, "C", [](BlockNode* b) { b->iters[2].kind = IterKind::kSpatial; })),
       "verify: block `C`: it has an init but no reduce iterator, so the init would run at no definite time [V0610]");
-  EXPECT_EQ(fault(edit_block(f, "C", [](BlockNode* b) { b->reads[0].ranges.pop_back(); })),
+  EXPECT_EQ(fault(edit_block(f, "C", [](BlockNode* b) { b->reads[1].ranges.pop_back(); })),
             "verify: block `C`: `A` has 2 dimensions, the declared region has 1 [V0606]");
   EXPECT_EQ(fault(edit_block(f, "C", [](BlockNode* b) { b->predicate = b->bindings[0]; })),
             "verify: block `C`: the predicate has the condition `i` of type i64, expected bool [V0604]");
