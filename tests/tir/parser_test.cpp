@@ -2,7 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>
+#include <fstream>
+#include <iterator>
 #include <limits>
 
 #include "tilewright/support/random.h"
@@ -188,6 +189,21 @@ TEST(Parser, RefusesWhatIsWrong) {
     const std::string error = error_of(text);
     EXPECT_NE(error.find(message), std::string::npos) << text << "\n" << error;
   }
+}
+
+TEST(Parser, ExamplesOfTheManualAreRight) {
+  std::ifstream file(TILEWRIGHT_SOURCE_DIR "/docs/text-ir.md");
+  ASSERT_TRUE(file) << "docs/text-ir.md";
+  const std::string manual{std::istreambuf_iterator<char>(file), {}};
+  const std::string fence = "```tir\n";
+  std::vector<PrimFunc> examples;
+  for (size_t at = 0; (at = manual.find(fence, at)) != std::string::npos;) {
+    at += fence.size();
+    examples.push_back(parse(manual.substr(at, manual.find("```", at) - at)));
+  }
+  ASSERT_GE(examples.size(), 4u);
+  EXPECT_TRUE(structural_equal(examples[0], examples[1]));
+  for (const PrimFunc& f : examples) EXPECT_TRUE(structural_equal(f, parse(to_string(f))));
 }
 
 TEST(Parser, DepthAndSizeAreLimited) {
