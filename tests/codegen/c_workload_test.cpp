@@ -1,8 +1,9 @@
-// Every workload through lowering and the C back end: bit for bit as the interpreter runs the lowered program, and within the
-// contract's tolerance of the reference. The module made through the C compiler is called by the runtime.
+// Every workload through lowering and the C back end: bit for bit as the interpreter runs the lowered program, and
+// within the contract's tolerance of the reference. The module made through the C compiler is called by the runtime.
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 
 #include "c_test_util.h"
 #include "tilewright/codegen/build.h"
@@ -63,18 +64,21 @@ TEST_P(CWorkload, EqualsInterpreter) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, CWorkload,
-                         ::testing::Values("gmm:2,5,7,9", "gmm:1,6,5,8@f64", "gmm:1,6,5,8@f16", "gmm:1,6,5,8@bf16", "gmm:1,6,5,8@i8",
-                                           "gmm:1,6,5,8@u8i8", "dense:3,4,5", "matmul_add:3,4,5", "dense_bias_relu:3,4,5", "vadd:19",
-                                           "c1d:1,8,3,4,3,2,1", "c2d:1,6,6,3,4,3,1,1", "c2d:1,6,6,3,4,3,1,1@u8i8",
+                         ::testing::Values("gmm:2,5,7,9", "gmm:1,6,5,8@f64", "gmm:1,6,5,8@f16", "gmm:1,6,5,8@bf16",
+                                           "gmm:1,6,5,8@i8", "gmm:1,6,5,8@u8i8", "dense:3,4,5", "matmul_add:3,4,5",
+                                           "dense_bias_relu:3,4,5", "vadd:19", "c1d:1,8,3,4,3,2,1",
+                                           "c2d:1,6,6,3,4,3,1,1", "c2d:1,6,6,3,4,3,1,1@u8i8",
                                            "c2d_nchw:1,6,6,3,4,3,2,1", "c3d:1,4,5,5,2,3,3,1,1", "grp:1,5,5,4,6,3,1,1,2",
-                                           "dil:1,8,8,2,3,3,1,2,2", "dep:1,6,6,4,3,1,1", "t2d:1,4,4,3,2,4,2,1", "cap:1,4,4,2,2,3,1,1",
-                                           "nrm:2,5,6", "sfm:4,9", "sfm:4,9@f16", "cbr:1,5,5,3,4,3,1,1", "tbs:1,5,2,4"));
+                                           "dil:1,8,8,2,3,3,1,2,2", "dep:1,6,6,4,3,1,1", "t2d:1,4,4,3,2,4,2,1",
+                                           "cap:1,4,4,2,2,3,1,1", "nrm:2,5,6", "sfm:4,9", "sfm:4,9@f16",
+                                           "cbr:1,5,5,3,4,3,1,1", "tbs:1,5,2,4"));
 
 TEST(CModule, CalledThroughTheRuntime) {
   const te::Workload w = te::parse_workload("gmm:1,16,16,16").value();
   for (const char* target : {"c -num-cores=1", "c -num-cores=2 -cc=clang"}) {
     const Module m = build(w.func, Target(target));
-    runtime::Tensor a({1, 16, 16}, "f32"), b({1, 16, 16}, "f32"), c({1, 16, 16}, "f32");
+    runtime::Tensor a = runtime::Tensor::zeros({1, 16, 16}), b = runtime::Tensor::zeros({1, 16, 16}),
+                    c = runtime::Tensor::zeros({1, 16, 16});
     std::vector<HostArray> arrays = arrays_for(w.func);
     std::memcpy(a.data(), arrays[0].bytes.data(), arrays[0].bytes.size());
     std::memcpy(b.data(), arrays[1].bytes.data(), arrays[1].bytes.size());
