@@ -6,7 +6,6 @@
 #include "schedule/linear.h"
 #include "schedule/state.h"
 #include "tilewright/arith/iter_map.h"
-#include "tilewright/arith/region.h"
 #include "tilewright/tir/visit.h"
 
 namespace tilewright::schedule {
@@ -19,7 +18,6 @@ using tir::IterKind;
 using tir::IterVar;
 using tir::Range;
 using tir::StmtKind;
-using tir::VarMap;
 
 namespace {
 
@@ -74,17 +72,6 @@ bool injective_writes(const BlockNode& block, const BufferRegion& write) {
   arith::Analyzer analyzer;
   for (const IterVar& it : block.iters) analyzer.bind(it.var, it.domain);
   return arith::detect_iter_map(indices, domains, nullptr, arith::IterMapLevel::kBijective, analyzer).has_value();
-}
-
-/// The conditions that a predicate (may be null) is the conjunction of.
-std::vector<Expr> conjuncts(const Expr& predicate) {
-  std::vector<Expr> out;
-  if (tir::is_true(predicate)) return out;
-  if (predicate.kind() != tir::ExprKind::kAnd) return {predicate};
-  const auto* b = as<tir::BinaryNode>(predicate);
-  out = conjuncts(b->a);
-  for (Expr& e : conjuncts(b->b)) out.push_back(std::move(e));
-  return out;
 }
 
 }  // namespace
@@ -229,98 +216,6 @@ bool State::compute_affine_binding(BlockId id) const {
       return false;
   }
   return true;
-}
-
-bool State::covers(BlockId producer, BlockId consumer, const BufferRegion& read) {
-  const BlockNode* p = find_block(producer);
-  const BlockNode* c = find_block(consumer);
-  const size_t common = common_loops(producer, consumer).size();
-  const std::vector<LoopId> p_loops = loops_of(producer), c_loops = loops_of(consumer);
-  // What holds for the common loops only.
-  arith::Analyzer analyzer = common ? analyzer_at(find_loop(p_loops[common - 1])) : analyzer_at(p);
-  if (common) {
-    const ForNode* inner = find_loop(p_loops[common - 1]);
-    analyzer.bind(inner->var, Range{inner->min, inner->extent});
-  }
-
-  // Upper bound of what the consumer reads: by its iterators' domains when no loop is common, else by its loops.
-  BufferRegion wanted = read;
-  arith::IntSetMap domains;
-  arith::Analyzer reading = analyzer;
-  if (common == 0) {
-    for (const IterVar& it : c->iters) {
-      domains[it.var.get()] = arith::IntSet::from_range(it.domain);
-      reading.bind(it.var, it.domain);
-    }
-  } else {
-    VarMap map;
-    for (size_t i = 0; i < c->iters.size(); ++i) map[c->iters[i].var.get()] = c->bindings[i];
-    for (Range& r : wanted.ranges) r = {substitute(r.min, map), substitute(r.extent, map)};
-    // Nothing is read where the consumer's guard fails.
-    for (const Expr& fact : conjuncts(c->predicate)) {
-      const auto inner = [&](const tir::VarNode* v) {
-        return std::any_of(c_loops.begin() + static_cast<std::ptrdiff_t>(common), c_loops.end(),
-                           [&](LoopId l) { return find_loop(l)->var.get() == v; });
-      };
-      if (!uses_any_var(fact, inner)) analyzer.assume(fact);
-    }
-    for (size_t i = common; i < c_loops.size(); ++i) {
-      const ForNode* f = find_loop(c_loops[i]);
-      domains[f->var.get()] = arith::IntSet::from_range({f->min, f->extent});
-      reading.bind(f->var, Range{f->min, f->extent});
-    }
-    if (!tir::is_true(c->predicate)) reading.assume(c->predicate);
-  }
-  std::vector<Range> upper = arith::region_upper_bound(wanted, domains, reading);
-  for (size_t d = 0; d < upper.size(); ++d) {
-    // No access leaves the buffer, whatever the bound says.
-    const Expr& size = read.buffer.shape()[d];
-    Expr end = upper[d].min + upper[d].extent;
-    if (!analyzer.can_prove_ge(upper[d].min, Expr(0))) upper[d].min = tir::max(upper[d].min, Expr(0));
-    if (!analyzer.can_prove_ge(size, end)) end = tir::min(end, size);
-    upper[d].extent = analyzer.simplify(end - upper[d].min);
-    upper[d].min = analyzer.simplify(upper[d].min);
-  }
-
-  for (const BufferRegion& write : p->writes) {
-    if (!write.buffer.same_as(read.buffer)) continue;
-    VarMap map;
-    for (size_t i = 0; i < p->iters.size(); ++i) map[p->iters[i].var.get()] = p->bindings[i];
-    std::vector<Range> region = write.ranges;
-    std::vector<std::pair<tir::Var, Range>> loops;
-    arith::Analyzer writing = analyzer;
-    if (common == 0 && affine_binding(producer)) {
-      // However its loops look by now, it runs once for every value of its iterators.
-      for (const IterVar& it : p->iters) {
-        loops.emplace_back(it.var, it.domain);
-        writing.bind(it.var, it.domain);
-      }
-      const auto lower = arith::region_lower_bound(region, loops, nullptr, writing);
-      if (lower && arith::region_contains(*lower, upper, analyzer)) return true;
-      continue;
-    }
-    for (Range& r : region) r = {substitute(r.min, map), substitute(r.extent, map)};
-    for (size_t i = common; i < p_loops.size(); ++i) {
-      const ForNode* f = find_loop(p_loops[i]);
-      loops.emplace_back(f->var, Range{f->min, f->extent});
-      writing.bind(f->var, Range{f->min, f->extent});
-    }
-    Expr guard;
-    bool runs = true;
-    for (const Expr& condition : conjuncts(p->predicate)) {
-      const auto inner = [&](const tir::VarNode* v) {
-        return std::any_of(loops.begin(), loops.end(), [&](const auto& l) { return l.first.get() == v; });
-      };
-      if (uses_any_var(condition, inner))
-        guard = guard.defined() ? guard && condition : condition;
-      else
-        runs = runs && analyzer.can_prove(condition);
-    }
-    if (!runs) continue;
-    const auto lower = arith::region_lower_bound(region, loops, guard, writing);
-    if (lower && arith::region_contains(*lower, upper, analyzer)) return true;
-  }
-  return false;
 }
 
 bool State::region_cover(BlockId id) {
