@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <mutex>
@@ -214,6 +215,9 @@ Expected<Workload> parse_workload(std::string_view text) {
       if (u.name == op) user = u, entry = entry_of(u);
     }
   }
+  // A file may have any name; one that ends in ".tir" is a file even when it is missing.
+  std::error_code no_file;
+  if (entry.info.name.empty() && std::filesystem::is_regular_file(text, no_file)) return load_file(text);
   if (entry.info.name.empty()) {
     std::vector<std::string> names;
     for (const WorkloadInfo& w : list_workloads()) names.push_back(w.name);

@@ -50,7 +50,8 @@ TEST(Usage, CommandLines) {
       {{"tune", "vadd:64", "--number", "0"}, {"--number"}},
       {{"tune", "vadd:64", "--repeat", "0"}, {"--repeat"}},
       {{"tune", "vadd:64", "--min-repeat-ms", "-1"}, {"--min-repeat-ms"}},
-      {{"tune", "vadd:64", "--tuner", "magic"}, {"\"magic\"", "evolutionary", "annealing", "genetic", "grid", "random"}},
+      {{"tune", "vadd:64", "--tuner", "magic"},
+       {"\"magic\"", "evolutionary", "annealing", "genetic", "grid", "random"}},
       {{"tune", "vadd:64", "--model", "magic"}, {"\"magic\"", "xgb", "roofline", "none"}},
       {{"compile", "vadd:64", "--emit", "jpeg"}, {"\"jpeg\"", "so", "lowered", "asm"}},
       {{"compile", "vadd:64"}, {"--emit so", "-o"}},
@@ -71,15 +72,15 @@ TEST(Usage, CommandLines) {
 }
 
 TEST(Usage, ForLaterVersions) {
-  for (const auto& arguments : std::vector<std::vector<std::string>>{
-           {"explain", "gmm:1,8,8,8", "--log", "x.log", "-o", "x.html"},
-           {"fuzz", "--cases", "10", "--seed", "1", "--json"},
-           {"tune", "--tasks", "tasks.json", "--time-limit", "10", "--out", "folder"},
-           {"compile", "vadd:64", "--emit", "cuda"},
-           {"compile", "vadd:64", "--emit", "ptx"},
-           {"compile", "vadd:64", "--emit", "cubin", "-o", "x.cubin"},
-           {"compile", "vadd:64", "--emit", "opencl"},
-           {"compile", "gmm:1,8,8,8", "--constant", "B", "--emit", "tir"}}) {
+  for (const auto& arguments :
+       std::vector<std::vector<std::string>>{{"explain", "gmm:1,8,8,8", "--log", "x.log", "-o", "x.html"},
+                                             {"fuzz", "--cases", "10", "--seed", "1", "--json"},
+                                             {"tune", "--tasks", "tasks.json", "--time-limit", "10", "--out", "folder"},
+                                             {"compile", "vadd:64", "--emit", "cuda"},
+                                             {"compile", "vadd:64", "--emit", "ptx"},
+                                             {"compile", "vadd:64", "--emit", "cubin", "-o", "x.cubin"},
+                                             {"compile", "vadd:64", "--emit", "opencl"},
+                                             {"compile", "gmm:1,8,8,8", "--constant", "B", "--emit", "tir"}}) {
     expect_refused({arguments, {"is not available in this version"}});
   }
 }
@@ -151,14 +152,16 @@ TEST(Usage, HelpAndVersion) {
   const Outcome tune = tilewright({"tune", "--help"});
   EXPECT_EQ(tune.exit_code, 0);
   for (const char* option :
-       {"--target", "--trials", "--time-limit", "--seed", "--threads", "--log", "--out", "--constant", "--tuner",
-        "--model", "--population", "--eps-greedy", "--warm-start", "--number", "--repeat", "--min-repeat-ms",
-        "--timeout", "--cold", "--verify-all", "--accuracy", "--replay-log", "--json"})
+       {"--target",     "--trials",   "--time-limit", "--seed",          "--threads",    "--log",
+        "--out",        "--constant", "--tuner",      "--model",         "--population", "--eps-greedy",
+        "--warm-start", "--number",   "--repeat",     "--min-repeat-ms", "--timeout",    "--cold",
+        "--verify-all", "--accuracy", "--replay-log", "--json"})
     EXPECT_THAT(tune.out, HasSubstr(option));
 }
 
 TEST(Usage, FullStandardOutputIsAFailure) {
-  const Outcome o = run_program("/bin/sh", {{"-c", std::string(TILEWRIGHT_PROGRAM) + " workloads > /dev/full"}, "", {}, "", 0});
+  const Outcome o =
+      run_program("/bin/sh", {{"-c", std::string(TILEWRIGHT_PROGRAM) + " workloads > /dev/full"}, "", {}, "", 0});
   EXPECT_EQ(o.exit_code, 1);
   EXPECT_THAT(o.first_error(), HasSubstr("standard output"));
 }

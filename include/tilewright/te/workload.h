@@ -50,10 +50,10 @@ std::vector<WorkloadInfo> list_workloads();
 /// The table as JSON: an array of objects with the fields of WorkloadInfo.
 std::string workloads_json();
 
-/// Reads "op:numbers[@type]", or loads a file whose name ends in ".tir". Bad input of any kind is a diagnostic: E0420
-/// unknown operator, E0421 wrong count of numbers, E0422 not a number, E0423 a number out of range, E0424 a derived
-/// extent out of range, E0425 does not fit into memory, E0426 type not supported, E0428 unreadable file; a file that
-/// does not parse gives the parser's.
+/// Reads "op:numbers[@type]", or loads a file of loop IR: any path that ends in ".tir" or names a file. Bad input of
+/// any kind is a diagnostic: E0420 unknown operator, E0421 wrong count of numbers, E0422 not a number, E0423 a number
+/// out of range, E0424 a derived extent out of range, E0425 does not fit into memory, E0426 type not supported, E0428
+/// unreadable file; a file that does not parse gives the parser's.
 Expected<Workload> parse_workload(std::string_view text);
 
 /// The user's own operator.
