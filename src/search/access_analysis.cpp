@@ -12,9 +12,6 @@ namespace {
 using namespace tir;  // NOLINT: this file walks the IR
 
 constexpr double kUnknownExtent = 128;
-/// Elements of a local buffer that can live in registers.
-constexpr double kRegisterElements = 2048;
-
 using Values = std::unordered_map<const VarNode*, double>;
 
 /// Numeric value of an index expression; loads count as 0, unknown variables as 0.
@@ -192,7 +189,7 @@ class Walker {
       a.write = write;
       a.element_bytes = buffer->dtype.element_bytes();
       a.buffer_elements = elements_of(*buffer);
-      a.in_register = buffer->scope == Scope::kLocal && a.buffer_elements <= kRegisterElements;
+      a.local = buffer->scope == Scope::kLocal;
       std::vector<double> base(indices.size());
       for (size_t d = 0; d < indices.size(); ++d) base[d] = evaluate(indices[d], points[0]);
       const double origin = address(*buffer, base);

@@ -18,6 +18,8 @@ constexpr double kVectorOpsPerCycle = 2, kLoadsPerCycle = 2, kStoresPerCycle = 1
 constexpr std::array<double, 3> kBytesPerCycle{48, 16, 6};  // from L2, L3, memory
 constexpr double kParallelStart = 3e-6;
 constexpr double kSpecialCost = 12;
+/// Elements of a local buffer that can live in registers.
+constexpr double kRegisterElements = 2048;
 constexpr size_t kSlots = 3;
 
 struct Tile {
@@ -67,6 +69,10 @@ StageSummary summarize_leaf(const LeafNumbers& leaf, const Target& target) {
   const double vector_width = vectorized ? s.vector_lanes / std::ceil(s.vector_lanes / lanes_per_register) : 1;
   s.tile_operations = tile.size / vector_width;
   double scalar_penalty = 0;
+  // Lowering shrinks a local buffer to what one tile uses; small ones become registers.
+  const auto in_register = [&](const AccessNumbers& a) {
+    return a.local && a.footprint(loops, tile.first) <= kRegisterElements;
+  };
   for (const AccessNumbers& a : leaf.accesses) {
     const double elements = a.footprint(loops, tile.first);
     double vectors = elements / vector_width;
@@ -81,7 +87,7 @@ StageSummary summarize_leaf(const LeafNumbers& leaf, const Target& target) {
     } else {
       vectors = elements;
     }
-    if (a.in_register) {
+    if (in_register(a)) {
       if (a.write) s.tile_registers += std::ceil(vectors);
       continue;
     }
@@ -94,7 +100,7 @@ StageSummary summarize_leaf(const LeafNumbers& leaf, const Target& target) {
   std::vector<double> inside(loops.size() + 1, 0.0);
   for (size_t first = 0; first <= loops.size(); ++first) {
     for (const AccessNumbers& a : leaf.accesses) {
-      if (!a.in_register) inside[first] += a.line_bytes(loops, first, target.cache_line_bytes);
+      if (!in_register(a)) inside[first] += a.line_bytes(loops, first, target.cache_line_bytes);
     }
   }
   s.footprint = {inside[0], inside[std::min<size_t>(1, loops.size())], inside[tile.first > 0 ? tile.first - 1 : 0]};
@@ -103,7 +109,7 @@ StageSummary summarize_leaf(const LeafNumbers& leaf, const Target& target) {
     while (first < loops.size() && inside[first] > capacity[level]) ++first;
     double total = 0;
     for (const AccessNumbers& a : leaf.accesses) {
-      if (a.in_register) continue;
+      if (in_register(a)) continue;
       double bytes = a.line_bytes(loops, first, target.cache_line_bytes);
       bool reloaded = false;
       for (size_t l = first; l-- > 0;) {
@@ -124,11 +130,13 @@ StageSummary summarize_leaf(const LeafNumbers& leaf, const Target& target) {
   if (leaf.reduce && s.tile_registers > 0) compute = std::max(compute, kFmaLatency * s.tile_operations / chains);
   if (leaf.reduce && s.tile_registers == 0) compute = std::max(compute, (kFmaLatency + 4) * s.tile_operations / 4);
   const double memory = std::max((s.tile_loads + scalar_penalty) / kLoadsPerCycle, s.tile_stores / kStoresPerCycle);
-  const double spill = std::max(0.0, s.tile_registers - (target.vector_registers - 4)) * 2;
+  // Accumulators beyond the register file are stored and loaded again at every step of the reduction.
+  const double steps = s.tile_registers > 0 ? std::max(1.0, s.tile_operations / s.tile_registers) : 1;
+  const double spill = std::max(0.0, s.tile_registers - (target.vector_registers - 4)) * 2 * steps;
   const double overhead = (s.loops > 0 ? 1.0 : 0.0) + (leaf.predicate ? 0.5 * s.tile_operations : 0.0);
   double cycles =
       tiles * (std::max(compute, memory) + spill + overhead + leaf.special * s.tile_operations * kSpecialCost);
-  if (s.code_statements > 2048) cycles *= 1.5;  // beyond the instruction cache
+  if (s.code_statements > 512) cycles *= s.code_statements > 2048 ? 1.5 : 1.15;  // beyond the instruction cache
   double bandwidth = 0;
   for (size_t level = 0; level < 3; ++level) bandwidth = std::max(bandwidth, s.traffic[level] / kBytesPerCycle[level]);
   cycles = std::max(cycles, bandwidth) + 0.3 * std::min(cycles, bandwidth);

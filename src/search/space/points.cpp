@@ -46,10 +46,10 @@ std::vector<int64_t> inner_factors(const Slot& slot) {
       }
       break;
     case TileRole::kReduce:
-      for (const int64_t f : {1, 2, 3, 4, 5, 7, 8, 16, 32, 64, 128, 256}) {
-        if (f <= 4 || slot.extent % f == 0 || f >= 16) add(f);
+      // Unrolled: enough to hide the loop, not so much that the code leaves the instruction cache.
+      for (const int64_t f : {1, 2, 3, 4, 5, 7, 8, 16}) {
+        if (f <= 2 || slot.extent % f == 0 || f == 4) add(f);
       }
-      if (slot.extent <= 16) add(slot.extent);
       break;
     case TileRole::kPlain:
       for (const int64_t d : divisors(slot.extent)) add(d);
