@@ -186,7 +186,9 @@ Parsed Parser::primary() {
   return inner;
 }
 
+/// let x: f32 = value in body; a body that is a let again needs no parentheses.
 Parsed Parser::let_expr(size_t start) {
+  const Nesting nesting(paren_depth_, lexer_);
   expect("let");
   const Name name = new_name("the name of a variable");
   std::optional<DataType> t;
@@ -199,7 +201,7 @@ Parsed Parser::let_expr(size_t start) {
   const size_t scope = mark();
   const Var var(name.text, value.expr.dtype());
   define(name, {var, nullptr, 0});
-  Parsed body = binary(1);
+  Parsed body = at("let") ? let_expr(peek().begin) : binary(1);
   end_scope(scope);
   const int depth = std::max(value.depth, body.depth) + 1;
   return made(build(start, [&] { return make_let(var, std::move(value.expr), std::move(body.expr)); }), depth, start);

@@ -188,12 +188,17 @@ void ExprPrinter::print(std::string& out, const Expr& e, int precedence) {
       out += fmt::format(", {})", e.dtype().lanes);
       return;
     case ExprKind::kLet: {
-      const auto* n = as<LetNode>(e);
-      std::string value;
-      print(value, n->value);
+      // A chain of lets needs one pair of parentheses.
       const size_t mark = names_.mark();
-      out += fmt::format("(let {}: {} = {} in ", names_.define(n->var), type_text(n->var), value);
-      print(out, n->body);
+      const Expr* body = &e;
+      out += "(";
+      while (const auto* n = as<LetNode>(*body)) {
+        std::string value;
+        print(value, n->value);
+        out += fmt::format("let {}: {} = {} in ", names_.define(n->var), type_text(n->var), value);
+        body = &n->body;
+      }
+      print(out, *body);
       out += ")";
       names_.end_scope(mark);
       return;

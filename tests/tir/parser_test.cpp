@@ -217,7 +217,8 @@ TEST(Parser, DepthAndSizeAreLimited) {
        {store + repeat("(", 100000), store + repeat("-", 100000) + "A[0]", store + repeat("exp(", 100000),
         store + "A[0]" + repeat(" + A[0]", 100000), head + repeat("if n > 1 { ", 100000),
         head + repeat("if n > 1 { } else ", 100000), head + repeat("for i in 0..1 { ", 100000),
-        store + repeat("A[", 100000), head + "grid " + repeat("i, ", 100000)}) {
+        store + repeat("A[", 100000), store + "(" + repeat("let x = n in ", 100000),
+        head + "grid " + repeat("i, ", 100000)}) {
     const Expected<PrimFunc> result = parse_func(text);
     ASSERT_FALSE(result);
   }

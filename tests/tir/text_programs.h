@@ -113,7 +113,7 @@ inline constexpr const char* kExpressions = R"(func expressions(A: f64[8], I: i8
       P[v] = (v < 3 || v > 5) && !P[v] == true && isnan(A[v])
       Z[] = exp(log(Z[])) + pow(Z[], 2.0) + sigmoid(tanh(erf(sqrt(rsqrt(abs(Z[]))))))
       Z[] = reinterpret(f32, bit_xor(reinterpret(u32, Z[]), shift_left(1u32, 31u32)))
-      Z[] = (let x: f32 = Z[] * Z[] in x + x * x) - f32(v - (4 - v)) * f32(U[v])
+      Z[] = (let x: f32 = Z[] * Z[] in let y: f32 = x * x in x + y * (let z: f32 = y in z + z)) - f32(v - (4 - v)) * f32(U[v])
       Z[] = floor(Z[]) + ceil(Z[]) + round(Z[]) + trunc(Z[]) + sin(cos(Z[])) + min(Z[], 7.0)
       U[v] = u64(popcount(bit_not(bit_and(bit_or(v, 8), shift_right(v, 2)))))
       P[v] = select(v % 2 == 0, -9223372036854775808 + v, 0 - v) == -1 && v != 3 && v <= 4 && v >= -3
