@@ -29,7 +29,7 @@ class BoxCollector : public Visitor {
     if (const auto* n = as<ForNode>(s)) {
       visit(n->min);
       visit(n->extent);
-      analyzer_.bind(n->var, Range{n->min, n->extent});
+      const LoopScope scope(analyzer_, n->var, Range{n->min, n->extent});
       loops_.emplace_back(n->var, IntSet::from_range({n->min, n->extent}));
       visit(n->body);
       loops_.pop_back();

@@ -51,7 +51,7 @@ class Flattener : public ScopedMutator {
       ForNode copy = *n;
       copy.min = analyzer_.simplify(mutate(n->min));
       copy.extent = analyzer_.simplify(mutate(n->extent));
-      analyzer_.bind(n->var, Range{copy.min, copy.extent});
+      const LoopScope scope(analyzer_, n->var, Range{copy.min, copy.extent});
       copy.body = mutate(n->body);
       return make_stmt(std::move(copy));
     }

@@ -32,7 +32,7 @@ class GuardCollector : public Visitor {
   void visit(const Expr&) override {}
   void visit(const Stmt& s) override {
     if (const auto* n = as<ForNode>(s)) {
-      analyzer_.bind(n->var, Range{n->min, n->extent});
+      const LoopScope scope(analyzer_, n->var, Range{n->min, n->extent});
       inner_[n->var.get()] = IntSet::from_range({n->min, n->extent});
       kinds_[n->var.get()] = n->loop_kind;
       visit(n->body);
@@ -203,8 +203,8 @@ class Peeler : public ScopedMutator {
       if (extent <= 0) return seq({});
       if (extent == 1) return mutate(instantiate(n.body, {{n.var.get(), n.min}}));
     }
-    arith::Analyzer outside = analyzer_;
-    analyzer_.bind(n.var, Range{n.min, n.extent});
+    const arith::Analyzer outside = analyzer_;
+    const LoopScope scope(analyzer_, n.var, Range{n.min, n.extent});
     if (may_split && n.loop_kind != ForKind::kVectorized) {
       GuardCollector guards(n, analyzer_);
       guards.visit(n.body);
@@ -246,6 +246,7 @@ class Peeler : public ScopedMutator {
         analyzer_.bind(n.var, Range{high, length});
         rest = is_const_int(length, 1) ? mutate(instantiate(n.body, {{n.var.get(), high}})) : mutate(n.body);
       }
+      analyzer_ = outside;
       std::vector<Expr> conditions;
       if (head) conditions.push_back(n.var >= low);
       if (tail) conditions.push_back(n.var < high);

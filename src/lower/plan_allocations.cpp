@@ -2,6 +2,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "lower/affine_condition.h"
 #include "lower/passes.h"
 #include "lower/rewrite.h"
 
@@ -58,17 +59,23 @@ class CarryTest {
 
  private:
   using Box = std::vector<IntSet>;
+  struct Write {
+    Box box;
+    std::vector<Expr> conditions;
+  };
 
   void walk(const Stmt& s) {
     if (carried_ || !s.defined() || !uses(s, buffer_)) return;
     if (const auto* n = as<ForNode>(s)) {
       const Expr min = substitute(n->min, iters_), extent = substitute(n->extent, iters_);
-      analyzer_.bind(n->var, Range{min, extent});
+      const LoopScope scope(analyzer_, n->var, Range{min, extent});
       inner_[n->var.get()] = IntSet::from_range({min, extent});
       walk(n->body);
     } else if (const auto* n = as<SeqNode>(s)) {
       for (const Stmt& item : n->items) walk(item);
     } else if (const auto* n = as<BlockNode>(s)) {
+      const size_t outer_guards = guards_.size();
+      if (n->predicate.defined()) split_conjunction(substitute(n->predicate, iters_), &guards_);
       for (size_t i = 0; i < n->iters.size(); ++i) iters_[n->iters[i].var.get()] = substitute(n->bindings[i], iters_);
       bool nested = false;
       pre_order(n->body, [&](const Stmt& x) { return !(nested |= x.kind() == StmtKind::kBlock); });
@@ -76,12 +83,14 @@ class CarryTest {
         walk(n->body);
       else
         instance(*n);
+      guards_.resize(outer_guards);
     } else if (const auto* n = as<AllocNode>(s)) {
       walk(n->body);
     } else if (const auto* n = as<StoreNode>(s); n && !uses(n->value, buffer_) && !n->mask.defined()) {
-      Box box;
-      for (const Expr& index : n->indices) box.push_back(point(index));
-      written_.push_back(std::move(box));
+      Write w;
+      for (const Expr& index : n->indices) w.box.push_back(point(index));
+      w.conditions = outer_guards(n->indices);
+      written_.push_back(std::move(w));
     } else {
       carried_ = true;
     }
@@ -100,14 +109,41 @@ class CarryTest {
                                        [&](const BufferRegion& w) { return same_region(w, r); }))
         continue;
       const Box box = box_of(r);
-      if (std::none_of(written_.begin(), written_.end(), [&](const Box& w) { return contains(w, box); })) {
+      if (std::none_of(written_.begin(), written_.end(),
+                       [&](const Write& w) { return runs_with(w) && contains(w.box, box); })) {
         carried_ = true;
         return;
       }
     }
     for (const BufferRegion& w : block.writes) {
-      if (w.buffer.same_as(buffer_)) written_.push_back(box_of(w));
+      if (!w.buffer.same_as(buffer_)) continue;
+      std::vector<Expr> indices;
+      for (const Range& r : w.ranges) indices.push_back(r.min);
+      written_.push_back({box_of(w), outer_guards(indices)});
     }
+  }
+
+  /// The guards in force that depend on the loop in question or the loops around it: whether an iteration writes at
+  /// all. Those that only keep an index inside the buffer are left out, because nobody reads outside.
+  std::vector<Expr> outer_guards(const std::vector<Expr>& indices) {
+    std::vector<Expr> out;
+    for (const Expr& g : guards_) {
+      if (!uses_any_var(g, [&](const VarNode* v) { return !inner_.count(v); }) || analyzer_.can_prove(g)) continue;
+      const Expr form = nonnegative_form(g);
+      bool clips = false;
+      for (size_t d = 0; form.defined() && d < indices.size(); ++d) {
+        const Expr index = substitute(indices[d], iters_);
+        clips = clips || analyzer_.can_prove_equal(form, buffer_.shape()[d] - 1 - index);
+      }
+      if (!clips) out.push_back(g);
+    }
+    return out;
+  }
+  /// The current place is reached only where the write was.
+  bool runs_with(const Write& w) const {
+    return std::all_of(w.conditions.begin(), w.conditions.end(), [&](const Expr& c) {
+      return std::any_of(guards_.begin(), guards_.end(), [&](const Expr& g) { return structural_equal(g, c); });
+    });
   }
 
   static bool same_region(const BufferRegion& a, const BufferRegion& b) {
@@ -148,7 +184,8 @@ class CarryTest {
   arith::Analyzer analyzer_;
   arith::IntSetMap inner_;
   VarMap iters_;
-  std::vector<Box> written_;
+  std::vector<Write> written_;
+  std::vector<Expr> guards_;  // of the blocks around, over loop variables
   bool carried_ = false;
 };
 

@@ -87,6 +87,15 @@ bool is_empty(const Stmt& s) {
   return n && n->items.empty();
 }
 
+LoopScope::LoopScope(arith::Analyzer& analyzer, const Var& var, const Range& range) : analyzer_(analyzer) {
+  int64_t extent = 0;
+  if (!is_const_int(range.min) || !is_const_int(range.extent, &extent) || extent <= 0) before_ = analyzer;
+  analyzer.bind(var, range);
+}
+LoopScope::~LoopScope() {
+  if (before_) analyzer_ = std::move(*before_);
+}
+
 Stmt ScopedMutator::mutate(const Stmt& s) {
   return mutate_scope(s);
 }
@@ -94,7 +103,7 @@ Stmt ScopedMutator::mutate(const Stmt& s) {
 Stmt ScopedMutator::mutate_scope(const Stmt& s) {
   if (const auto* n = as<ForNode>(s)) {
     Expr min = mutate(n->min), extent = mutate(n->extent);
-    analyzer_.bind(n->var, Range{min, extent});
+    const LoopScope scope(analyzer_, n->var, Range{min, extent});
     Stmt body = mutate(n->body);
     if (min.same_as(n->min) && extent.same_as(n->extent) && body.same_as(n->body)) return s;
     ForNode copy = *n;

@@ -1,6 +1,7 @@
 // What several passes share: copies with fresh names, conjunctions, and a mutator that knows the loops around.
 #pragma once
 
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -32,6 +33,21 @@ tir::Expr conjunction(const std::vector<tir::Expr>& parts);
 /// `if`, or what is left of it when the condition is constant; an empty sequence when nothing is.
 tir::Stmt guarded(const tir::Expr& condition, tir::Stmt body);
 bool is_empty(const tir::Stmt& s);
+
+/// Tells an analyzer the range of a loop variable while the scope lives. That a loop runs is a fact about its bounds
+/// too, which must not outlive it: where the bounds are no constants, the end of the scope brings back what was known
+/// before.
+class LoopScope {
+ public:
+  LoopScope(arith::Analyzer& analyzer, const tir::Var& var, const tir::Range& range);
+  ~LoopScope();
+  LoopScope(const LoopScope&) = delete;
+  LoopScope& operator=(const LoopScope&) = delete;
+
+ private:
+  arith::Analyzer& analyzer_;
+  std::optional<arith::Analyzer> before_;
+};
 
 /// A mutator with an analyzer that knows the ranges of the loops around the current place and the conditions that hold.
 class ScopedMutator : public tir::Mutator {

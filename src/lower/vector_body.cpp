@@ -134,7 +134,7 @@ Stmt VectorBody::statement(const Stmt& s) {
       if (varies(n->min) || varies(n->extent)) return one_by_one(s);
       ForNode copy = *n;
       if (copy.loop_kind == ForKind::kParallel) copy.loop_kind = ForKind::kSerial;
-      analyzer_.bind(n->var, Range{n->min, n->extent});
+      const LoopScope scope(analyzer_, n->var, Range{n->min, n->extent});
       copy.body = statement(n->body);
       return make_stmt(std::move(copy));
     }

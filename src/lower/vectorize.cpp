@@ -215,8 +215,11 @@ class Vectorizer : public ScopedMutator {
     const Expr width = make_int(kI64, lanes);
     const Expr groups = floordiv(max(loop.extent, make_int(kI64, 0)), width);
     Var group(loop.var.name() + "_g");
-    analyzer_.bind(group, Range{make_int(kI64, 0), groups});
-    Stmt body = piece(loop, loop.min + group * width, {{0, lanes, lanes}});
+    Stmt body;
+    {
+      const LoopScope scope(analyzer_, group, Range{make_int(kI64, 0), groups});
+      body = piece(loop, loop.min + group * width, {{0, lanes, lanes}});
+    }
     std::vector<Stmt> items{make_for(group, make_int(kI64, 0), groups, std::move(body))};
     const Expr rest = analyzer_.simplify(max(loop.extent, make_int(kI64, 0)) - groups * width);
     if (is_const_int(rest, 0)) return seq(std::move(items));

@@ -28,9 +28,9 @@ TEST(Bounds, MessagesNameBlockAndIndex) {
       EXPECT_TRUE(status.ok()) << status.error().render();
     } else {
       ASSERT_FALSE(status.ok());
-      EXPECT_NE(status.error().message.find(
-                    "block `shifted` reads `A` out of bounds: index 0, `v + n`, must be in 0..20"),
-                std::string::npos)
+      EXPECT_NE(
+          status.error().message.find("block `shifted` reads `A` out of bounds: index 0, `v + n`, must be in 0..20"),
+          std::string::npos)
           << status.error().render();
     }
   }
@@ -50,7 +50,8 @@ TEST(Bounds, ChecksDoNotChangeResults) {
           C[vi, vj] = C[vi, vj] + A[vi, vk] * B[vk, vj]
         }
       } } } }
-    })"), options);
+    })"),
+                 options);
 }
 
 }  // namespace
