@@ -140,6 +140,10 @@ Status reverse_compute_at(State& state, BlockId id, LoopId loop_id, bool keep_un
   bury_private_loops(next, id);
   next.replace_block(id, Stmt());
   insert_after(next, child_holding(next, loop_id, below.back()), std::move(nest));
+  // The parts together must be the whole block, each instance once and after what it reads: edges that no producer's
+  // part reaches, or parts that reach beyond it, would be lost or come too early.
+  if (!next.affine_binding(id) || !next.region_cover(id))
+    return not_covered(below.back(), produced.front().read->buffer.name());
   if (Status s = recheck_loop_kinds(next); !s) return s;
   state = std::move(next);
   return {};
