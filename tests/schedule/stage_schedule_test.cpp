@@ -94,12 +94,14 @@ TEST(StageSchedule, CacheWriteMovesTheReduction) {
   const PrimFunc original = s.func();
   Stage local = s.cache_write(m.c, "local");
   EXPECT_EQ(local.name(), "C_local");
-  EXPECT_EQ(error([&] { s[m.c].reduce_axis(0); }),
-            "error[S0147] reduce_axis: stage `C` only writes out what stage `C_local` computes, so it has no reduce axis\n"
-            "  remedy: use the stage that cache_write returned: the reduce axes belong to `C_local`");
-  EXPECT_EQ(error([&] { s[m.c].split(m.k, 4); }),
-            "error[S0147] split: stage `C` only writes out what stage `C_local` computes, so it has no reduce axis `k`\n"
-            "  remedy: use the stage that cache_write returned: the reduce axes belong to `C_local`");
+  EXPECT_EQ(
+      error([&] { s[m.c].reduce_axis(0); }),
+      "error[S0147] reduce_axis: stage `C` only writes out what stage `C_local` computes, so it has no reduce axis\n"
+      "  remedy: use the stage that cache_write returned: the reduce axes belong to `C_local`");
+  EXPECT_EQ(
+      error([&] { s[m.c].split(m.k, 4); }),
+      "error[S0147] split: stage `C` only writes out what stage `C_local` computes, so it has no reduce axis `k`\n"
+      "  remedy: use the stage that cache_write returned: the reduce axes belong to `C_local`");
   auto [xo, yo, xi, yi] = s[m.c].tile(m.c.axis(0), m.c.axis(1), 8, 8);
   local.compute_at(s[m.c], yo);
   check(s.schedule(), original);
@@ -115,13 +117,13 @@ TEST(StageSchedule, ConvolutionWithCaches) {
   const int64_t size = 10, channels = 4, filters = 6, out = size - 2;
   te::Tensor data = te::placeholder({1, channels, size, size}, f32, "data");
   te::Tensor kernel = te::placeholder({filters, channels, 3, 3}, f32, "kernel");
-  te::IterVar rc = te::reduce_axis(0, channels, "rc"), ry = te::reduce_axis(0, 3, "ry"), rx = te::reduce_axis(0, 3, "rx");
-  te::Tensor conv = te::compute(
-      {1, filters, out, out},
-      [&](Expr n, Expr f, Expr y, Expr x) {
-        return te::sum(data(n, rc, y + ry, x + rx) * kernel(f, rc, ry, rx), {rc, ry, rx});
-      },
-      "conv", {"n", "f", "y", "x"});
+  te::IterVar rc = te::reduce_axis(0, channels, "rc"), ry = te::reduce_axis(0, 3, "ry"),
+              rx = te::reduce_axis(0, 3, "rx");
+  te::Tensor conv = te::compute({1, filters, out, out},
+                                [&](Expr n, Expr f, Expr y, Expr x) {
+                                  return te::sum(data(n, rc, y + ry, x + rx) * kernel(f, rc, ry, rx), {rc, ry, rx});
+                                },
+                                "conv", {"n", "f", "y", "x"});
   StageSchedule s({conv});
   const PrimFunc original = s.func();
   Stage shared_data = s.cache_read(data, "shared", {conv});
@@ -156,13 +158,15 @@ TEST(StageSchedule, Rfactor) {
 TEST(StageSchedule, Refusals) {
   Matmul m(8, 8, 8), other(4, 4, 4);
   StageSchedule s({m.c});
-  EXPECT_EQ(error([&] { s[other.c]; }), "error[S0145] stage: tensor `C` belongs to no stage of this schedule\n  legal stages: `C`");
+  EXPECT_EQ(error([&] { s[other.c]; }),
+            "error[S0145] stage: tensor `C` belongs to no stage of this schedule\n  legal stages: `C`");
   EXPECT_EQ(error([&] { s[m.a]; }),
             "error[S0145] stage: tensor `A` is an input, which no stage computes\n"
             "  remedy: cache_read makes a stage that copies it");
   EXPECT_EQ(error([&] { s[te::Tensor()]; }), "error[S0145] stage: the tensor is undefined");
   EXPECT_EQ(error([&] { s[m.c].axis(2); }), "error[S0148] axis: stage `C` has 2 spatial axes, there is no axis 2");
-  EXPECT_EQ(error([&] { s[m.c].reduce_axis(-1); }), "error[S0148] reduce_axis: stage `C` has 1 reduce axes, there is no axis -1");
+  EXPECT_EQ(error([&] { s[m.c].reduce_axis(-1); }),
+            "error[S0148] reduce_axis: stage `C` has 1 reduce axes, there is no axis -1");
   EXPECT_EQ(error([&] { s[m.c].split(other.k, 4); }),
             "error[S0146] split: axis `k` belongs to no stage of this schedule\n  remedy: use an axis of `C`");
   te::Tensor d = te::compute({8, 8}, [&](Expr i, Expr j) { return te::max(m.c(i, j), 0.0f); }, "D");
