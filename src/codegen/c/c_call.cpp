@@ -149,9 +149,7 @@ CText CFunction::bit_call(const tir::CallNode* n, const std::vector<CText>& args
     case Intrinsic::kBitXor:
       return result(fmt::format("{} ^ {}", args[0].in(kUnary), args[1].in(kUnary)), kBitXor);
     case Intrinsic::kBitNot:
-      // ~ of a promoted operand draws a warning from gcc, cast or not.
-      return small ? result(fmt::format("{} ^ -1", args[0].in(kUnary)), kBitXor)
-                   : result(fmt::format("~{}", args[0].in(kUnary)), kUnary);
+      return result(fmt::format("~{}", args[0].in(kUnary)), kUnary);
     case Intrinsic::kPopcount:
       return {fmt::format("({})__builtin_popcountll((uint{}_t){})", type, t.bits, args[0].in(kUnary)), kUnary,
               ValueBounds{0, t.bits, true}, false};

@@ -301,6 +301,9 @@ std::optional<CFunction::VectorText> CFunction::vector_call(const tir::CallNode*
   const DataType t = n->dtype, from = n->args[0].dtype();
   if (n->op == Intrinsic::kExtern || n->op == Intrinsic::kAddressOf || n->op == Intrinsic::kPrefetch) return {};
   if (t.is_bool() || is_small_float(t) || is_small_float(from) || from.is_bool()) return {};
+  // Counted once; gcc 12 also folds the count of a constant vector wrongly.
+  if (const auto* splat = as<tir::BroadcastNode>(n->args[0]); splat && n->op == Intrinsic::kPopcount)
+    return vector(tir::broadcast(tir::call(n->op, {splat->value}), t.lanes));
   std::vector<VectorText> args;
   std::vector<DataType> types;
   std::string list;
