@@ -69,9 +69,11 @@ bool Engine::div_const(const Sum& s, int64_t d, Sum* out) {
   out->base = floor_div(s.base, d);
   rest.base = floor_mod(s.base, d);
   for (const Term& t : s.terms) {
+    // Only whole multiples leave: what is left of others, (5 * x + y) // 4 = x + (x + y) // 4, would hide that 5 * x + y
+    // is one fused iterator.
     Term whole = t, part = t;
-    whole.scale = t.scale / d;
-    part.scale = t.scale % d;
+    whole.scale = t.scale % d == 0 ? t.scale / d : 0;
+    part.scale = t.scale % d == 0 ? 0 : t.scale;
     if (whole.scale != 0 && !add_term(out, whole)) return false;
     Term quotient;
     int64_t remainder;
@@ -138,8 +140,7 @@ bool Engine::mod_const(const Sum& s, int64_t d, Sum* out) {
   rest.base = floor_mod(s.base, d);
   for (const Term& t : s.terms) {
     Term part = t;
-    part.scale = t.scale % d;
-    if (part.scale == 0) continue;
+    if (t.scale % d == 0) continue;
     Term quotient;
     int64_t remainder;
     if (divides(part, d, &quotient, &remainder)) {

@@ -66,6 +66,8 @@ class Engine {
   void bind(const Var& var, const Range& range);
   void bind(const Var& var, const Expr& value);
   void assume(const Expr& fact);
+  /// Forgets everything about these variables.
+  void forget(const std::vector<const VarNode*>& vars);
   /// Forgets atoms no fact is about; only between calls, for sums in use hold pointers to atoms.
   void trim();
   /// Adds facts until `restore`.
@@ -137,6 +139,8 @@ class Engine {
   Expr compare(ExprKind kind, const Sum& a, const Sum& b);
   /// The condition s >= 0, simplified.
   Expr condition_ge0(Sum s);
+  /// Rewrites a condition s >= 0 on one quotient to one on its numerator.
+  void open_quotient(Sum* s);
   Expr condition_eq0(Sum s, bool equal);
   Expr simplify_and(const Expr& e);
   Expr simplify_or(const Expr& e);

@@ -91,6 +91,22 @@ void Engine::bind(const Var& var, const Expr& value) {
   for (const Expr& f : renewed) assume(f);
 }
 
+void Engine::forget(const std::vector<const VarNode*>& vars) {
+  auto uses = [&](const ExprNode* e) {
+    return uses_any_var(Expr(e), [&](const VarNode* v) { return std::find(vars.begin(), vars.end(), v) != vars.end(); });
+  };
+  std::erase_if(facts_, [&](const Fact& f) {
+    return std::any_of(f.sum.terms.begin(), f.sum.terms.end(), [&](const Term& t) { return uses(t.atom); });
+  });
+  for (Atom& a : atoms_) {
+    if (!uses(a.expr.get()) && !(a.value.defined() && uses(a.value.get()))) continue;
+    a.bound = {};
+    a.modular = {};
+    a.value = nullptr;
+  }
+  ++epoch_;
+}
+
 void Engine::tighten(const ExprNode* atom, ConstBound b) {
   Atom* a = atom->kind == ExprKind::kVar ? intern(Expr(atom), Atom::kVar) : find(atom);
   if (!a) return;

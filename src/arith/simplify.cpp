@@ -138,9 +138,26 @@ bool sides(const Sum& s, Sum* positive, Sum* negative) {
 
 }  // namespace
 
+/// x // l >= k is x >= k * l, and x // l <= k is x < (k + 1) * l.
+void Engine::open_quotient(Sum* s) {
+  tighten_ge0(s);
+  if (s->terms.size() != 1 || s->terms[0].lower == 1 || s->terms[0].extent != 0 || s->base == kNegInf) return;
+  const Term t = s->terms[0];
+  Sum x;
+  int64_t limit;
+  if (t.scale == 1 ? !mul_ok(s->base, t.lower, &limit)
+                   : !add_ok(s->base, 1, &limit) || !mul_ok(limit, t.lower, &limit) || !add_ok(limit, -1, &limit))
+    return;
+  const Atom* a = t.atom->kind == ExprKind::kVar ? nullptr : find(t.atom);
+  x.base = limit;
+  if (a && a->sum ? !add_scaled(&x, *a->sum, t.scale) : !add_term(&x, {t.atom, 1, 0, t.scale})) return;
+  *s = std::move(x);
+  tighten_ge0(s);
+}
+
 Expr Engine::condition_ge0(Sum s) {
   recompose(&s);
-  tighten_ge0(&s);
+  open_quotient(&s);
   if (prove_ge0(s)) return Expr(true);
   Sum negated;
   if (add_scaled(&negated, s, -1) && add_ok(negated.base, -1, &negated.base) && prove_ge0(negated)) return Expr(false);
@@ -152,7 +169,7 @@ Expr Engine::condition_ge0(Sum s) {
   if (s.terms.size() > 1 && largest > 1) {
     Sum small;
     drop_small(&s, largest, &small);
-    tighten_ge0(&s);
+    open_quotient(&s);
   }
   Sum positive, negative;
   int64_t bound;

@@ -122,7 +122,8 @@ bool Engine::regroup(Sum* s, const ExprNode* atom) {
       }
     }
   }
-  // Split again: q(l) = (atom // l) % r + r * q(l * r) wherever that does not enlarge the scale of q(l * r).
+  // Split again: q(l) = (atom // l) % r + r * q(l * r) wherever that does not enlarge the scale of
+  // q(l * r), or gives both one sign.
   const Sum* expansion = nullptr;
   int64_t expand_scale = 0;
   for (size_t i = 0; i < q.size(); ++i) {
@@ -133,7 +134,8 @@ bool Engine::regroup(Sum* s, const ExprNode* atom) {
       const int64_t r = q[j].lower / q[i].lower;
       int64_t moved, carried;
       if (!mul_ok(q[i].scale, r, &moved) || !add_ok(q[j].scale, moved, &carried)) return false;
-      if (magnitude(carried) <= magnitude(q[j].scale)) {
+      const bool one_sign = (carried > 0) == (q[i].scale > 0) && (q[j].scale > 0) != (q[i].scale > 0);
+      if (one_sign || magnitude(carried) <= magnitude(q[j].scale)) {
         extent = r;
         q[j].scale = carried;
       }
