@@ -39,7 +39,8 @@ bool collect(const Expr& e, const std::vector<Var>& vars, AffineForm* out) {
     case ExprKind::kAdd:
     case ExprKind::kSub: {
       const bool add = e.kind() == ExprKind::kAdd;
-      for (size_t i = 0; i < vars.size(); ++i) out->coeffs[i] = add ? a.coeffs[i] + b.coeffs[i] : a.coeffs[i] - b.coeffs[i];
+      for (size_t i = 0; i < vars.size(); ++i)
+        out->coeffs[i] = add ? a.coeffs[i] + b.coeffs[i] : a.coeffs[i] - b.coeffs[i];
       out->base = add ? a.base + b.base : a.base - b.base;
       return true;
     }
@@ -51,7 +52,8 @@ bool collect(const Expr& e, const std::vector<Var>& vars, AffineForm* out) {
       out->base = form.base * factor;
       return true;
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 

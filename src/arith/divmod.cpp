@@ -69,8 +69,8 @@ bool Engine::div_const(const Sum& s, int64_t d, Sum* out) {
   out->base = floor_div(s.base, d);
   rest.base = floor_mod(s.base, d);
   for (const Term& t : s.terms) {
-    // Only whole multiples leave: what is left of others, (5 * x + y) // 4 = x + (x + y) // 4, would hide that 5 * x + y
-    // is one fused iterator.
+    // Only whole multiples leave: what is left of others, (5 * x + y) // 4 = x + (x + y) // 4, would hide that 5 * x +
+    // y is one fused iterator.
     Term whole = t, part = t;
     whole.scale = t.scale % d == 0 ? t.scale / d : 0;
     part.scale = t.scale % d == 0 ? 0 : t.scale;

@@ -93,7 +93,8 @@ void Engine::bind(const Var& var, const Expr& value) {
 
 void Engine::forget(const std::vector<const VarNode*>& vars) {
   auto uses = [&](const ExprNode* e) {
-    return uses_any_var(Expr(e), [&](const VarNode* v) { return std::find(vars.begin(), vars.end(), v) != vars.end(); });
+    return uses_any_var(Expr(e),
+                        [&](const VarNode* v) { return std::find(vars.begin(), vars.end(), v) != vars.end(); });
   };
   std::erase_if(facts_, [&](const Fact& f) {
     return std::any_of(f.sum.terms.begin(), f.sum.terms.end(), [&](const Term& t) { return uses(t.atom); });

@@ -9,8 +9,8 @@ using namespace tir;
 
 IterDetector::IterDetector(const Engine& known, const std::vector<IterDomain>& loops) : engine_(known) {
   for (const IterDomain& l : loops) {
-    failed_ |= l.var.dtype() != kI64 ||
-               std::find(loop_vars_.begin(), loop_vars_.end(), l.var.get()) != loop_vars_.end();
+    failed_ |=
+        l.var.dtype() != kI64 || std::find(loop_vars_.begin(), loop_vars_.end(), l.var.get()) != loop_vars_.end();
     loop_vars_.push_back(l.var.get());
   }
   if (failed_) return;
@@ -41,7 +41,9 @@ IterDetector::IterDetector(const Engine& known, const std::vector<IterDomain>& l
 
 bool IterDetector::uses_loop(const Expr& e) const {
   if (e.kind() == ExprKind::kIntImm) return false;
-  auto is_loop = [&](const VarNode* v) { return std::find(loop_vars_.begin(), loop_vars_.end(), v) != loop_vars_.end(); };
+  auto is_loop = [&](const VarNode* v) {
+    return std::find(loop_vars_.begin(), loop_vars_.end(), v) != loop_vars_.end();
+  };
   if (e.kind() == ExprKind::kVar) return is_loop(static_cast<const VarNode*>(e.get()));
   if (is_binary(e.kind())) return uses_loop(as<BinaryNode>(e)->a) || uses_loop(as<BinaryNode>(e)->b);
   return uses_any_var(e, is_loop);
@@ -115,7 +117,8 @@ bool IterDetector::extent_of(const Split& s, Quantity* out) {
     out->c = (whole.c - 1) / s.lower.c + 1;
     return true;
   }
-  return divides(s.lower, whole, out) || quantity(engine_.parse(floordiv(whole.expr() + s.lower.expr() - 1, s.lower.expr())), out);
+  return divides(s.lower, whole, out) ||
+         quantity(engine_.parse(floordiv(whole.expr() + s.lower.expr() - 1, s.lower.expr())), out);
 }
 
 // ---- Parsing
@@ -123,7 +126,7 @@ bool IterDetector::extent_of(const Split& s, Quantity* out) {
 bool IterDetector::constrain(const Expr& predicate) {
   if (failed_) return false;
   if (!predicate.defined()) return true;
-  if (!condition(predicate)) return false;
+  if (!condition(predicate) || !absorb_all()) return false;
   engine_.assume(predicate);
   return true;
 }
@@ -239,9 +242,17 @@ bool IterDetector::fuse(const SplitList& list, const ExprNode* key, Split* out) 
   }
   Mark m;
   m.fused = list.terms;
-  Quantity last;
-  if (!chain(&m.fused) || !m.fused[0].scale.is_one()) return false;
-  if (!extent_of(m.fused.back(), &last) || !multiply(last, m.fused.back().scale, &m.extent)) return false;
+  if (std::any_of(marks_.begin(), marks_.end(), [](const Mark& x) { return x.constrained; })) {
+    // The predicate may shrink inner iterators to what makes this a chain.
+    indices_.push_back(list);
+    const bool ok = settle() && indices_.back().base.is_const() && indices_.back().base.base == 0;
+    m.fused = indices_.back().terms;
+    indices_.pop_back();
+    if (!ok) return false;
+    coalesce(&m.fused);
+  }
+  if (m.fused.empty() || !chain(&m.fused) || !m.fused[0].scale.is_one()) return false;
+  if (!extent_of_chain(m.fused, &m.extent)) return false;
   *out = Split();
   out->mark = static_cast<int>(marks_.size());
   by_atom_.emplace_back(key, out->mark);
@@ -275,9 +286,12 @@ bool IterDetector::to_splits(const Term& t, SplitList* out) {
       x = n ? n->a : Expr();
     }
     for (const Expr& f : factors) {
-      if (!uses_loop(f)) rest = rest * f;
-      else if (running.defined()) return false;
-      else running = f;
+      if (!uses_loop(f))
+        rest = rest * f;
+      else if (running.defined())
+        return false;
+      else
+        running = f;
     }
     Sum inner;
     SplitList list;
@@ -294,7 +308,8 @@ bool IterDetector::to_splits(const Term& t, SplitList* out) {
     Sum inner, divisor;
     SplitList list;
     Quantity d;
-    if (!engine_.raw_sum(n->a, 1, &inner) || !to_list(inner, &list) || !fuse(list, engine_.intern(n->a, Atom::kOpaque)->expr.get(), &s))
+    if (!engine_.raw_sum(n->a, 1, &inner) || !to_list(inner, &list) ||
+        !fuse(list, engine_.intern(n->a, Atom::kOpaque)->expr.get(), &s))
       return false;
     if (!engine_.raw_sum(n->b, 1, &divisor) || !quantity(divisor, &d) || !engine_.prove_gt0(divisor)) return false;
     const bool ok = e.kind() == ExprKind::kFloorDiv ? divide(&s, d, nullptr) : divide(&s, Quantity(), &d);
@@ -311,7 +326,8 @@ bool IterDetector::to_splits(const Term& t, SplitList* out) {
 bool IterDetector::chain(std::vector<Split>* terms) {
   const bool constant = std::all_of(terms->begin(), terms->end(), [](const Split& s) { return s.scale.is_const(); });
   if (constant) {
-    std::stable_sort(terms->begin(), terms->end(), [](const Split& a, const Split& b) { return a.scale.c < b.scale.c; });
+    std::stable_sort(terms->begin(), terms->end(),
+                     [](const Split& a, const Split& b) { return a.scale.c < b.scale.c; });
     for (size_t i = 0; i + 1 < terms->size(); ++i) {
       Quantity extent, next;
       if (!extent_of((*terms)[i], &extent) || !multiply((*terms)[i].scale, extent, &next)) return false;

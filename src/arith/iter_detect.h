@@ -1,8 +1,8 @@
 // Detection of iterator maps. An index is a list of splits of marks; a mark is a loop or a fused list itself.
 //
-// All splits of one mark are refined to common digits (a mixed-radix number), so that a predicate `fused < bound` finds its
-// fused value again inside any index, however simplification took it apart: as a contiguous run of its digits. The fused
-// value then becomes a mark with the smaller extent.
+// All splits of one mark are refined to common digits (a mixed-radix number), so that a predicate `fused < bound` finds
+// its fused value again inside any index, however simplification took it apart: as a contiguous run of its digits. The
+// fused value then becomes a mark with the smaller extent.
 #pragma once
 
 #include <string>
@@ -33,8 +33,8 @@ struct SplitList {
   Sum base;
 };
 struct Mark {
-  Var var;                   // of a loop
-  Expr min;                  // value at 0; null is 0
+  Var var;   // of a loop
+  Expr min;  // value at 0; null is 0
   Quantity extent;
   std::vector<Split> fused;  // ascending scales
   bool constrained = false;
@@ -47,14 +47,14 @@ class IterDetector {
   /// Adds the conditions of a predicate. Call before adding indices.
   bool constrain(const Expr& predicate);
   bool add_index(const Expr& e);
-  /// Finds the predicate's fused iterators in all lists.
+  /// Finds the predicate's fused iterators in all indices.
   bool resolve();
   /// Indices share nothing, and what they take of a mark is a full box.
   bool independent();
   /// Every loop is used completely.
   bool complete();
-  /// Sorts the terms; true if the values are base .. base + extent without gaps, when each is widened to `width` values.
-  /// `exact`: no value comes twice either.
+  /// Sorts the terms; true if the values are base .. base + extent without gaps, when each is widened to `width`
+  /// values. `exact`: no value comes twice either.
   bool contiguous(SplitList* list, const Quantity& width, bool exact, Quantity* extent);
   /// Every mark that no index uses is known to run.
   bool unused_run();
@@ -104,7 +104,10 @@ class IterDetector {
   bool refine(int mark);
   bool refine_all();
   bool absorb(Constraint c);
-  bool replace_runs(int mark, SplitList* list);
+  bool replace_runs(int mark, SplitList* list, bool* changed);
+  bool spread(int mark);
+  bool absorb_all();
+  bool settle();
   void coalesce(std::vector<Split>* terms);
   bool inline_aliases();
   bool uses_of(int mark, std::vector<Use>* out);

@@ -129,7 +129,8 @@ std::optional<std::unordered_map<const VarNode*, Expr>> inverse_iter_map(const I
       add(terms[i], part);
     }
   };
-  for (size_t i = 0; i < values.size(); ++i) open(map.indices[i].terms, analyzer.simplify(values[i] - map.indices[i].base));
+  for (size_t i = 0; i < values.size(); ++i)
+    open(map.indices[i].terms, analyzer.simplify(values[i] - map.indices[i].base));
   for (const auto& m : map.fixed) add({m, Expr(1), Expr(1), Expr(1)}, Expr(0));
   std::unordered_map<const VarNode*, Expr> result;
   for (size_t done = 0; done < entries.size(); ++done) {
@@ -140,8 +141,10 @@ std::optional<std::unordered_map<const VarNode*, Expr>> inverse_iter_map(const I
     std::swap(entries[done], entries[next]);
     const Entry e = entries[done];
     const Expr value = analyzer.simplify(e.value + e.mark->min);
-    if (e.mark->var.defined()) result[e.mark->var.get()] = value;
-    else open(e.mark->fused, value);
+    if (e.mark->var.defined())
+      result[e.mark->var.get()] = value;
+    else
+      open(e.mark->fused, value);
   }
   return result;
 }

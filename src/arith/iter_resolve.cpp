@@ -124,8 +124,7 @@ bool IterDetector::refine_all() {
   });
 }
 
-bool IterDetector::resolve() {
-  if (failed_) return false;
+bool IterDetector::absorb_all() {
   while (!constraints_.empty()) {
     if (!refine_all()) return false;
     // Inner fused iterators first: an outer one may need them to be a chain.
@@ -147,7 +146,32 @@ bool IterDetector::resolve() {
     }
     if (!progress) return false;
   }
-  if (!refine_all()) return false;
+  return true;
+}
+
+/// Finds the constrained marks, from the first made to the last, in all lists; then the other fused ones, from the
+/// longest, so that of two fused values that share digits one becomes a piece of the other.
+bool IterDetector::settle() {
+  std::vector<size_t> order;
+  for (size_t m = 0; m < marks_.size(); ++m) {
+    if (marks_[m].constrained) order.push_back(m);
+  }
+  const size_t constrained = order.size();
+  for (size_t m = 0; m < marks_.size(); ++m) {
+    if (!marks_[m].constrained && !marks_[m].fused.empty()) order.push_back(m);
+  }
+  std::stable_sort(order.begin() + static_cast<std::ptrdiff_t>(constrained), order.end(),
+                   [&](size_t a, size_t b) { return marks_[a].fused.size() > marks_[b].fused.size(); });
+  for (const size_t m : order) {
+    if (!refine_all()) return false;
+    if (marks_[m].fused.empty() || (!marks_[m].constrained && marks_[m].fused.size() == 1)) continue;
+    if (!chain(&marks_[m].fused) || !spread(static_cast<int>(m))) return false;
+  }
+  return true;
+}
+
+bool IterDetector::resolve() {
+  if (failed_ || !settle() || !refine_all()) return false;
   each_list([&](std::vector<Split>* terms) {
     coalesce(terms);
     return true;
@@ -192,30 +216,35 @@ bool IterDetector::absorb(Constraint c) {
     m.min = low;
   }
   if (m.extent.is_const() && m.extent.c <= 0) return false;
-  const std::vector<Split> digits = m.fused;
-  const int mark = static_cast<int>(marks_.size());
   marks_.push_back(std::move(m));
+  return spread(static_cast<int>(marks_.size()) - 1);
+}
+
+/// Puts a fused mark in the place of its digits.
+bool IterDetector::spread(int mark) {
+  bool changed = false;
   for (SplitList& l : indices_) {
-    if (!replace_runs(mark, &l)) return false;
+    if (!replace_runs(mark, &l, &changed)) return false;
   }
   for (Constraint& other : constraints_) {
-    if (!replace_runs(mark, &other.list)) return false;
+    if (!replace_runs(mark, &other.list, &changed)) return false;
     if (other.list.base.is_const() && other.list.base.base == 0) continue;
     if (!engine_.add_scaled(&other.limit, other.list.base, -1)) return false;
     other.list.base = Sum();
   }
   // Sums fused without the predicate shrink with it.
   std::vector<bool> shrunk(marks_.size(), false);
-  for (size_t i = 0; i < static_cast<size_t>(mark); ++i) {
+  for (size_t i = 0; i < marks_.size(); ++i) {
+    if (static_cast<int>(i) == mark) continue;
     SplitList l;
+    changed = false;
     l.terms = std::move(marks_[i].fused);
-    if (!replace_runs(mark, &l) || !l.base.is_const() || l.base.base != 0) return false;
+    if (!replace_runs(mark, &l, &changed) || !l.base.is_const() || l.base.base != 0) return false;
     marks_[i].fused = std::move(l.terms);
     const std::vector<Split>& fused = marks_[i].fused;
-    const bool touched = std::any_of(fused.begin(), fused.end(), [&](const Split& s) {
-      return s.mark == mark || shrunk[static_cast<size_t>(s.mark)];
-    });
-    if (!touched) continue;
+    changed |=
+        std::any_of(fused.begin(), fused.end(), [&](const Split& s) { return shrunk[static_cast<size_t>(s.mark)]; });
+    if (!changed || !marks_[static_cast<size_t>(mark)].constrained) continue;  // else only written in other terms
     Quantity extent;
     if (marks_[i].constrained || !chain(&marks_[i].fused) || !marks_[i].fused[0].scale.is_one()) return false;
     if (!extent_of_chain(marks_[i].fused, &extent)) return false;
@@ -232,7 +261,7 @@ bool IterDetector::extent_of_chain(std::vector<Split> terms, Quantity* out) {
   return chain(&terms) && extent_of(terms.back(), &last) && multiply(last, terms.back().scale, out);
 }
 
-bool IterDetector::replace_runs(int mark, SplitList* list) {
+bool IterDetector::replace_runs(int mark, SplitList* list, bool* changed) {
   const Mark& m = marks_[static_cast<size_t>(mark)];
   const std::vector<Split> digits = m.fused;
   const Expr min = m.min;
@@ -270,6 +299,7 @@ bool IterDetector::replace_runs(int mark, SplitList* list) {
       if (!engine_.add_scaled(&list->base, engine_.parse(min * scale.expr()), 1)) return false;
     }
     list->terms.push_back(std::move(run));
+    *changed = true;
     j = end;
   }
   return true;
@@ -326,8 +356,8 @@ bool IterDetector::uses_of(int mark, std::vector<Use>* out) {
       for (; i < out->size(); ++i) {
         Quantity k;
         Use& x = (*out)[i];
-        if (!u.top && divides(u.to, x.from, &k)) break;           // below x
-        if (x.top || !divides(x.to, u.from, &k)) return false;    // neither below nor above
+        if (!u.top && divides(u.to, x.from, &k)) break;         // below x
+        if (x.top || !divides(x.to, u.from, &k)) return false;  // neither below nor above
       }
       out->insert(out->begin() + static_cast<std::ptrdiff_t>(i), std::move(u));
     }

@@ -8,8 +8,8 @@
 namespace tilewright::arith {
 
 std::optional<std::vector<Range>> region_lower_bound(const std::vector<Range>& region,
-                                                     const std::vector<std::pair<Var, Range>>& loops, const Expr& predicate,
-                                                     Analyzer& analyzer) {
+                                                     const std::vector<std::pair<Var, Range>>& loops,
+                                                     const Expr& predicate, Analyzer& analyzer) {
   std::vector<IterDomain> domains;
   domains.reserve(loops.size());
   for (const auto& [var, range] : loops) domains.push_back({var, range});

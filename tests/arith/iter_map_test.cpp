@@ -31,7 +31,8 @@ struct Nest {
     const int64_t outer_extent = (old.extent + factor - 1) / factor;
     const Expr value = outer * factor + inner;
     replace(old.var.get(), value);
-    if (old.extent % factor != 0) predicate = predicate.defined() ? predicate && value < old.extent : value < old.extent;
+    if (old.extent % factor != 0)
+      predicate = predicate.defined() ? predicate && value < old.extent : value < old.extent;
     loops[at] = {outer, 0, outer_extent};
     loops.insert(loops.begin() + static_cast<std::ptrdiff_t>(at) + 1, {inner, 0, factor});
     history += " split(" + old.var.name() + ", " + std::to_string(factor) + ")";
@@ -58,7 +59,8 @@ struct Nest {
   }
   std::string str() const {
     std::string s = history + " loops";
-    for (const Domain& d : loops) s += " " + d.var.name() + ":" + std::to_string(d.min) + "+" + std::to_string(d.extent);
+    for (const Domain& d : loops)
+      s += " " + d.var.name() + ":" + std::to_string(d.min) + "+" + std::to_string(d.extent);
     s += " bindings";
     for (const Expr& e : bindings) s += " " + show(e);
     return s + " predicate " + show(predicate);
@@ -78,9 +80,12 @@ Nest random_nest(CounterRng& rng, bool simplify) {
   for (uint64_t s = 0; s < steps; ++s) {
     const size_t at = rng.below(n.loops.size());
     const uint64_t kind = rng.below(5);
-    if (kind < 3) n.split(at, 1 + static_cast<int64_t>(rng.below(5)));
-    else if (kind == 3 && at + 1 < n.loops.size()) n.fuse(at);
-    else if (at + 1 < n.loops.size()) n.swap(at);
+    if (kind < 3)
+      n.split(at, 1 + static_cast<int64_t>(rng.below(5)));
+    else if (kind == 3 && at + 1 < n.loops.size())
+      n.fuse(at);
+    else if (at + 1 < n.loops.size())
+      n.swap(at);
     if (simplify) {
       Analyzer a = n.analyzer();
       for (Expr& e : n.bindings) e = a.simplify(e);
@@ -109,7 +114,8 @@ Expr expr_of(const IterSplit& s) {
 }
 
 /// Everything the level promises, by enumeration. `n` gives values to free variables.
-void check_map(const Nest& nest, const IterMapResult& map, IterMapLevel level, const std::string& context, const Env& free = {}) {
+void check_map(const Nest& nest, const IterMapResult& map, IterMapLevel level, const std::string& context,
+               const Env& free = {}) {
   std::set<std::vector<int64_t>> tuples;
   std::vector<std::set<int64_t>> single(nest.bindings.size());
   size_t count = 0;
@@ -216,7 +222,8 @@ TEST(IterMapFuzz, ClaimsOfAnyMap) {
     if (kind == 1) nest.bindings = {piece(), piece() + piece(), piece() + 1};
     if (kind == 2) {
       Expr& e = nest.bindings[rng.below(nest.bindings.size())];
-      e = rng.below(2) ? floordiv(e, 1 + static_cast<int64_t>(rng.below(5))) : floormod(e, 1 + static_cast<int64_t>(rng.below(5)));
+      e = rng.below(2) ? floordiv(e, 1 + static_cast<int64_t>(rng.below(5)))
+                       : floormod(e, 1 + static_cast<int64_t>(rng.below(5)));
     }
     while (rng.below(3) == 0) {
       const Expr left = rng.below(2) ? nest.bindings[rng.below(nest.bindings.size())] : piece() + piece();
@@ -308,7 +315,8 @@ TEST(IterMapFuzz, SubspacesAddUp) {
       EXPECT_EQ(both, holds(nest.predicate)) << context;
       if (!both) return true;
       for (size_t i = 0; i < nest.bindings.size(); ++i) {
-        const int64_t o = *eval(parts->outer[i], env), n = *eval(parts->inner[i], env), e = *eval(parts->inner_extent[i], env);
+        const int64_t o = *eval(parts->outer[i], env), n = *eval(parts->inner[i], env),
+                      e = *eval(parts->inner_extent[i], env);
         EXPECT_EQ(o * e + n, *eval(nest.bindings[i], env)) << context;
         EXPECT_TRUE(n >= 0 && n < e) << context;
         EXPECT_TRUE(o >= 0 && o < *eval(parts->outer_extent[i], env)) << context;

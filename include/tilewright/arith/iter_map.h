@@ -1,5 +1,6 @@
 // Iterator maps: which index expressions are a (quasi-affine) re-arrangement of a set of loop iterators, and back.
-// The algebra follows TensorIR (Feng et al., ASPLOS 2023): every index is a sum of splits (source / lower_factor % extent) * scale.
+// The algebra follows TensorIR (Feng et al., ASPLOS 2023): every index is a sum of splits (source / lower_factor %
+// extent) * scale.
 #pragma once
 
 #include <memory>
@@ -17,8 +18,8 @@ struct IterDomain {
   Range range;
 };
 
-/// What a map promises. In every level the indices are independent: the values they take together are all combinations of
-/// the values they take alone.
+/// What a map promises. In every level the indices are independent: the values they take together are all combinations
+/// of the values they take alone.
 enum class IterMapLevel {
   kBijective,   // loops <-> index values one to one, each index covering a whole range
   kSurjective,  // each index covers a whole range (several loop points may map to one)
@@ -29,8 +30,9 @@ struct IterSplit;
 /// What a split takes from: a loop variable, or a fused sum of splits.
 /// It counts from 0: the variable (or the sum of `fused`) is `min` more.
 struct IterMark {
-  Var var;                       // set for a loop variable
-  std::vector<IterSplit> fused;  // else: terms from outermost to innermost, each scale the product of the extents after it
+  Var var;  // set for a loop variable
+  std::vector<IterSplit>
+      fused;  // else: terms from outermost to innermost, each scale the product of the extents after it
   Expr min, extent;
 };
 /// (source / lower_factor % extent) * scale
@@ -47,14 +49,14 @@ struct IterSum {
 };
 
 struct IterMapResult {
-  std::vector<IterSum> indices;  // one for each binding
+  std::vector<IterSum> indices;                        // one for each binding
   std::vector<std::shared_ptr<const IterMark>> fixed;  // marks of extent 1: no index needs them
 };
 
 /// Finds the map, or nothing. `predicate` (may be null) restricts the loops, as imperfect splits do: conditions of the
-/// form `fused < bound` (or >=) shrink the fused iterator, nested ones too; others make detection fail. The analyzer needs
-/// to know about free variables only: the loops take exactly the values that ranges and predicate leave.
-/// A loop whose extent may be 0 (symbolic, without facts) counts as running; then all claims hold of nothing.
+/// form `fused < bound` (or >=) shrink the fused iterator, nested ones too; others make detection fail. The analyzer
+/// needs to know about free variables only: the loops take exactly the values that ranges and predicate leave. A loop
+/// whose extent may be 0 (symbolic, without facts) counts as running; then all claims hold of nothing.
 std::optional<IterMapResult> detect_iter_map(const std::vector<Expr>& bindings, const std::vector<IterDomain>& loops,
                                              const Expr& predicate, IterMapLevel level, Analyzer& analyzer);
 
@@ -62,15 +64,16 @@ std::optional<IterMapResult> detect_iter_map(const std::vector<Expr>& bindings, 
 std::optional<std::unordered_map<const VarNode*, Expr>> inverse_iter_map(const IterMapResult& map,
                                                                          const std::vector<Expr>& values);
 
-/// Splits a surjective map at a set of inner loops: bindings[i] = outer[i] * inner_extent[i] + inner[i], where `inner` uses
-/// only the inner loops and runs over [0, inner_extent[i]). Both are expressions of the loop variables. The conditions of
-/// the predicate on outer loops alone form `outer_predicate`; `inner_predicate` holds the rest, so it may also mention
-/// outer loops (the guard of an imperfect split across both). For blockize.
+/// Splits a surjective map at a set of inner loops: bindings[i] = outer[i] * inner_extent[i] + inner[i], where `inner`
+/// uses only the inner loops and runs over [0, inner_extent[i]). Both are expressions of the loop variables. The
+/// conditions of the predicate on outer loops alone form `outer_predicate`; `inner_predicate` holds the rest, so it may
+/// also mention outer loops (the guard of an imperfect split across both). For blockize.
 struct SubspaceDivision {
   std::vector<Expr> outer, inner, outer_extent, inner_extent;
   Expr outer_predicate, inner_predicate;
 };
-std::optional<SubspaceDivision> subspace_divide(const std::vector<Expr>& bindings, const std::vector<IterDomain>& outer_loops,
+std::optional<SubspaceDivision> subspace_divide(const std::vector<Expr>& bindings,
+                                                const std::vector<IterDomain>& outer_loops,
                                                 const std::vector<IterDomain>& inner_loops, const Expr& predicate,
                                                 Analyzer& analyzer);
 
