@@ -83,14 +83,15 @@ TEST(Tune, AddsToALogAndRepeatsNothing) {
 
 TEST(Tune, TheCTarget) {
   Folder folder;
-  const Outcome o = tilewright({"tune", kSmall, "--target", "c", "--trials", "2", "--log", folder.path("c.log"),
+  const Outcome o = tilewright({"tune", "vadd:4096", "--target", "c", "--trials", "2", "--log", folder.path("c.log"),
                                 "--out", folder.path("c.so"), "--json"});
   ASSERT_EQ(o.exit_code, 0) << o.err;
   EXPECT_THAT(o.last_json()["target"].get<std::string>(), testing::StartsWith("c -cc=gcc"));
-  EXPECT_EQ(tilewright({"run", folder.path("c.so"), "--check", kSmall}).exit_code, 0);
-  EXPECT_EQ(tilewright({"bench", kSmall, "--target", "c", "--log", folder.path("c.log")}).exit_code, 0);
+  EXPECT_EQ(tilewright({"run", folder.path("c.so"), "--check", "vadd:4096"}).exit_code, 0);
+  EXPECT_EQ(tilewright({"bench", "vadd:4096", "--target", "c", "--log", folder.path("c.log")}).exit_code, 0);
   // Records of another target are not taken.
-  expect_bad(tilewright({"compile", kSmall, "--log", folder.path("c.log"), "--emit", "tir"}), {"no usable record"});
+  expect_bad(tilewright({"compile", "vadd:4096", "--log", folder.path("c.log"), "--emit", "tir"}),
+             {"no usable record"});
 }
 
 TEST(Tune, EveryOptionIsAccepted) {

@@ -65,9 +65,9 @@ void print_error(const Diagnostic& diagnostic) {
   if (!diagnostic.legal.empty())
     line += fmt::format("; legal {}: {}", diagnostic.legal_kind, fmt::join(diagnostic.legal, ", "));
   if (!diagnostic.remedy.empty()) line += "; " + diagnostic.remedy;
+  if (!diagnostic.place.empty()) line += fmt::format(" (in {})", diagnostic.place);
   std::string text = "error: " + one_line(line) + "\n";
   if (!diagnostic.listing.empty()) {
-    if (!diagnostic.place.empty()) text += "  --> " + one_line(diagnostic.place) + "\n";
     text += diagnostic.listing;
     if (text.back() != '\n') text += '\n';
   }

@@ -28,9 +28,9 @@ ProgressLine::~ProgressLine() {
 
 void ProgressLine::show(const search::TuneProgress& p) {
   const auto now = std::chrono::steady_clock::now();
-  const bool last = p.trials >= p.wanted;
-  if (!terminal_ && any_ && !last && now - last_ < kInterval) return;
-  any_ = true;
+  const bool complete = p.trials >= p.wanted;
+  if (!terminal_ && shown_ >= 0 && (complete ? shown_ == p.trials : now - last_ < kInterval)) return;
+  shown_ = p.trials;
   last_ = now;
   std::string line = fmt::format("trial {}/{}", p.trials, p.wanted);
   line += p.best_gflops > 0 ? fmt::format(", best {:.1f} GFLOPS ({:.4g} ms)", p.best_gflops, p.best_ms)

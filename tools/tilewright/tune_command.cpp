@@ -20,7 +20,7 @@ struct TuneArgs {
   search::TuneOptions options;
   int64_t threads = 0, population = 0, number = 0, repeat = 0;
   bool has_tasks = false, has_out = false, json = false;
-  bool has_log = false;
+  bool has_workload = false, has_log = false;
 };
 
 /// The first Ctrl-C ends the search with what it has; the second one kills.
@@ -61,7 +61,7 @@ void print_result(const TuneArgs& args, const search::TuneResult& r, double seco
 
 int tune(TuneArgs args) {
   if (args.has_tasks) refuse("tune --tasks is not available in this version; give one WORKLOAD");
-  if (args.workload.empty()) refuse("WORKLOAD is required; see `tilewright tune --help`");
+  if (!args.has_workload) refuse("WORKLOAD is required; see `tilewright tune --help`");
   const Task task = read_task(args.workload, args.target);
   check_constants(task.workload, args.constants);
   if (args.has_out) check_writable("--out", args.out);
@@ -145,6 +145,7 @@ void add_tune(CLI::App& app, Action* action) {
   sub->add_option("--tasks", args->tasks, "A list of workloads (not in this version)")->type_name("FILE.json");
   sub->add_flag("--json", args->json, "Print one JSON object at the end");
   sub->callback([=] {
+    args->has_workload = sub->count("workload") > 0;
     args->has_tasks = sub->count("--tasks") > 0;
     args->has_out = sub->count("--out") > 0;
     args->has_log = sub->count("--log") > 0;
