@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 
 #include "search/space/rule_helpers.h"
 #include "search/space/rules.h"
@@ -29,12 +30,15 @@ class PartialReductionRule : public SpaceRule {
     // vector axis.
     const bool spatial_vectors = reuse && spatial_axis_contiguous(node);
     std::vector<SketchBuilder> out;
-    auto lanes_only = attempt(state, "lanes", [&](SketchBuilder& s) { split_lanes(s, block, lanes, false); });
-    if (few) {
-      auto with_cores = attempt(state, "cores", [&](SketchBuilder& s) { split_lanes(s, block, lanes, true); });
-      if (with_cores) out.push_back(*with_cores);
-    } else if (lanes_only) {
-      out.push_back(*lanes_only);
+    // Several registers of partial sums hide the latency of the adder; one keeps short rows short.
+    for (const int registers : {4, 1}) {
+      const int64_t width = static_cast<int64_t>(lanes) * registers;
+      if (roles->reduce_extent.back() < width) continue;
+      auto split =
+          attempt(state, few ? "cores" : "lanes", [&](SketchBuilder& s) { split_lanes(s, block, width, few); });
+      if (split) out.push_back(*split);
+      // Rows that share operands make a register tile of their own.
+      if (reuse && split) break;
     }
     if (spatial_vectors || out.empty()) out.push_back(state);
     return out;
@@ -62,37 +66,25 @@ class PartialReductionRule : public SpaceRule {
     return any && all;
   }
 
-  static void split_lanes(SketchBuilder& s, const std::string& block, int lanes, bool cores) {
-    Block b = s.schedule.get_block(block);
-    auto roles = *plain_loops(s, b);
-    // The reduction as one loop, so that short inner axes do not limit the number of lanes.
+  /// The innermost reduce loop by lanes; with `cores`, the outermost by chunks as well. The widths are fixed, so that
+  /// the extents of what follows are too.
+  static void split_lanes(SketchBuilder& s, const std::string& block, int64_t width, bool cores) {
+    const Block b = s.schedule.get_block(block);
+    const LoopRoles roles = *plain_loops(s, b);
     std::vector<Loop> order = roles.spatial;
     order.insert(order.end(), roles.reduce.begin(), roles.reduce.end());
-    s.schedule.reorder(order);
-    const Loop k = roles.reduce.size() > 1 && cores ? s.schedule.fuse(roles.reduce) : roles.reduce.back();
-    if (cores) {
-      const auto factors = s.tile(k, 3, TileRole::kVector, lanes);
-      const auto parts = s.schedule.split<3>(k, {factors[0], factors[1], factors[2]});
-      const Block by_lane = s.schedule.rfactor(parts[2], -1);
-      // The chunk loop is the outer of the two that still reduce in the new block.
-      const std::vector<Loop> loops = s.schedule.get_loops(by_lane);
-      s.schedule.rfactor(chunk_loop(s, by_lane, loops), 0);
-    } else {
-      const auto factors = s.tile(k, 2, TileRole::kVector, lanes);
-      const auto parts = s.schedule.split<2>(k, {factors[0], factors[1]});
-      s.schedule.rfactor(parts[1], -1);
+    if (order.size() > 1) s.schedule.reorder(order);
+    const int64_t chunks = 2 * static_cast<int64_t>(s.target().num_cores);
+    if (cores && roles.reduce.size() == 1) {
+      const auto parts = s.schedule.split<3>(roles.reduce[0], {chunks, std::nullopt, width});
+      s.schedule.rfactor(parts[2], -1);
+      s.schedule.rfactor(parts[0], 0);
+      return;
     }
-  }
-
-  static Loop chunk_loop(const SketchBuilder& s, Block b, const std::vector<Loop>& loops) {
-    const tir::BlockNode& node = s.schedule.get(b);
-    for (const Loop loop : loops) {
-      const tir::VarNode* var = s.schedule.get(loop).var.get();
-      for (size_t i = 0; i < node.iters.size(); ++i) {
-        if (node.iters[i].kind == tir::IterKind::kReduce && tir::uses_var(node.bindings[i], var)) return loop;
-      }
-    }
-    throw Error("M1301", "space", "the partial reduction has no reduce loop");
+    std::optional<Loop> chunk;
+    if (cores) chunk = s.schedule.split<2>(roles.reduce.front(), {chunks, std::nullopt})[0];
+    s.schedule.rfactor(s.schedule.split<2>(roles.reduce.back(), {std::nullopt, width})[1], -1);
+    if (chunk) s.schedule.rfactor(*chunk, 0);
   }
 };
 

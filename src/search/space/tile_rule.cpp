@@ -17,6 +17,8 @@ class TileRule : public SpaceRule {
     if (probe.schedule.classify(b) != schedule::BlockClass::kReduction) return {};
     const auto roles = plain_loops(probe, b);
     if (!roles || roles->spatial.empty() || roles->reduce.empty()) return {};
+    // A reduction over rows that nothing else reads runs best beside what uses its result: the row rule's work.
+    if (!has_reuse(probe.schedule.get(b)) && has_row_output(probe)) return {};
     const std::vector<Block> consumers = probe.schedule.get_consumers(b);
     std::vector<SketchBuilder> out;
     if (consumers.size() == 1 && can_follow(probe, b, consumers[0])) {
@@ -45,12 +47,29 @@ class TileRule : public SpaceRule {
            probe.schedule.get(b).name == probe.schedule.get(consumer).name + "_rf";
   }
 
+  static bool has_row_output(SketchBuilder& probe) {
+    for (const Block output : probe.schedule.get_output_blocks()) {
+      int rank = 0;
+      for (const tir::IterVar& i : probe.schedule.get(output).iters) rank += !tir::is_const_int(i.domain.extent, 1);
+      if (is_elementwise(probe, output) && rank >= 2) return true;
+    }
+    return false;
+  }
+
   static void tile(SketchBuilder& s, Block block, Block epilogue) {
     const LoopRoles roles = *plain_loops(s, block);
+    // The lanes of a partial reduction stay together: the step that adds them up follows the tile.
+    const std::string& name = s.schedule.get(block).name;
+    const bool whole_lanes =
+        name.size() > 3 && name.compare(name.size() - 3, 3, "_rf") == 0 && roles.spatial.size() > 1;
     const int lanes = vector_lanes(s.schedule.get(block), s.target());
     std::vector<Loop> outer, middle, registers, reduce_outer, reduce_inner;
     for (size_t i = 0; i < roles.spatial.size(); ++i) {
       const bool last = i + 1 == roles.spatial.size();
+      if (last && whole_lanes) {
+        registers.push_back(roles.spatial[i]);
+        continue;
+      }
       const std::vector<Value> f = s.tile(roles.spatial[i], 3, last ? TileRole::kVector : TileRole::kUnroll, lanes);
       const auto parts = s.schedule.split<3>(roles.spatial[i], {f[0], f[1], f[2]});
       outer.push_back(parts[0]);
