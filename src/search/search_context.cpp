@@ -12,6 +12,14 @@ namespace {
 /// A memo of replays; dropped as a whole when it has grown past this.
 constexpr size_t kCacheLimit = 1 << 16;
 
+/// Candidates that would spill most of their accumulators or fill the instruction cache many times over: building them costs
+/// more than any of the others, and they never win.
+bool hopeless(const ProgramSummary& summary, const Target& target) {
+  return std::any_of(summary.stages.begin(), summary.stages.end(), [&](const StageSummary& s) {
+    return s.tile_registers > 1.5 * target.vector_registers || s.code_statements > 2048;
+  });
+}
+
 }  // namespace
 
 SearchContext::SearchContext(PrimFunc func, const Target& target, std::vector<Sketch> sketches, uint64_t seed,
@@ -26,10 +34,11 @@ std::shared_ptr<const Candidate> SearchContext::evaluate_one(const Point& point)
   const Trace trace = point_trace(sketches_, point);
   Schedule schedule(func_);
   if (!trace.apply(schedule)) return nullptr;
+  const ProgramSummary summary = summarize(schedule.func(), target_);
+  if (hopeless(summary, target_)) return nullptr;
   auto candidate = std::make_shared<Candidate>();
   candidate->point = point;
   candidate->trace = trace.to_json();
-  const ProgramSummary summary = summarize(schedule.func(), target_);
   candidate->features.row = feature_row(summary, target_);
   candidate->features.roofline_seconds = summary.seconds;
   return candidate;

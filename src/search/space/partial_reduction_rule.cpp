@@ -31,14 +31,13 @@ class PartialReductionRule : public SpaceRule {
     const bool spatial_vectors = reuse && spatial_axis_contiguous(node);
     std::vector<SketchBuilder> out;
     // Several registers of partial sums hide the latency of the adder; one keeps short rows short.
-    for (const int registers : {4, 1}) {
+    // Rows that share operands have independent sums already, in the tile around the lanes.
+    for (const int registers : reuse ? std::vector<int>{1} : std::vector<int>{4, 1}) {
       const int64_t width = static_cast<int64_t>(lanes) * registers;
       if (roles->reduce_extent.back() < width) continue;
       auto split =
           attempt(state, few ? "cores" : "lanes", [&](SketchBuilder& s) { split_lanes(s, block, width, few); });
       if (split) out.push_back(*split);
-      // Rows that share operands make a register tile of their own.
-      if (reuse && split) break;
     }
     if (spatial_vectors || out.empty()) out.push_back(state);
     return out;
