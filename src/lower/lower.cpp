@@ -89,6 +89,8 @@ PrimFunc lower(const PrimFunc& func, const LowerOptions& options, std::vector<Pa
   // One statement for each register.
   p.run_verified("unroll", unroll);
   p.run_verified("promote_registers", promote_registers);
+  p.run_verified("hoist_accumulators", hoist_accumulators);
+  p.run_verified("hoist_allocations", hoist_allocations);
   p.run_verified("clean_up", clean_up);
   return p.func();
 }

@@ -36,6 +36,11 @@ PrimFunc vectorize(const PrimFunc& func, const LowerOptions& options);
 PrimFunc unroll(const PrimFunc& func, const LowerOptions& options);
 /// Local buffers whose every access is a constant slot become registers.
 PrimFunc promote_registers(const PrimFunc& func, const LowerOptions& options);
+/// Places that a loop reads and writes at an address it does not change are kept in registers meanwhile (what a
+/// schedule without a write cache leaves in memory). Distinct buffers do not overlap.
+PrimFunc hoist_accumulators(const PrimFunc& func, const LowerOptions& options);
+/// Allocations too large for the stack leave the serial loops around them.
+PrimFunc hoist_allocations(const PrimFunc& func, const LowerOptions& options);
 /// Parallel loops inside parallel loops become serial; branches with constant conditions, empty loops, unused
 /// allocations and unused values go.
 PrimFunc clean_up(const PrimFunc& func, const LowerOptions& options);

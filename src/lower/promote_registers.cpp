@@ -1,10 +1,10 @@
-#include <algorithm>
 #include <map>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "lower/passes.h"
 #include "lower/rewrite.h"
+#include "lower/slots.h"
 
 namespace tilewright::lower {
 namespace {
@@ -13,49 +13,13 @@ using namespace tir;  // NOLINT
 
 constexpr size_t kMaxSlots = 512;
 
-/// One register in the making.
-struct Slot {
-  int lanes = 1;
-  int active = 1;  // lanes that any access touches
-  bool any_access = false;
-  bool masks_agree = true;
-  Expr mask;
-};
-
 struct Candidate {
   Buffer buffer;
-  std::map<int64_t, Slot> slots;  // by offset
+  SlotMap slots;
   std::unordered_set<const VarNode*> bound_inside;
   int parallel_depth = 0;
   bool refused = false;
 };
-
-/// Lanes that may run under a mask made for a ragged tail: `ramp(0, 1, n) < active`.
-int active_lanes(const Expr& mask, int lanes) {
-  if (!mask.defined()) return lanes;
-  if (mask.kind() == ExprKind::kAnd) {
-    const auto* n = as<BinaryNode>(mask);
-    return std::min(active_lanes(n->a, lanes), active_lanes(n->b, lanes));
-  }
-  if (mask.kind() != ExprKind::kLt) return lanes;
-  const auto* n = as<BinaryNode>(mask);
-  const auto* steps = as<RampNode>(n->a);
-  const auto* bound = as<BroadcastNode>(n->b);
-  int64_t limit = 0;
-  if (!steps || !bound || !is_const_int(steps->base, 0) || !is_const_int(steps->stride, 1) ||
-      !is_const_int(bound->value, &limit))
-    return lanes;
-  return static_cast<int>(std::clamp<int64_t>(limit, 0, lanes));
-}
-
-bool constant_slot(const Expr& index, int64_t* offset, int* lanes) {
-  *lanes = 1;
-  if (is_const_int(index, offset)) return true;
-  const auto* r = as<RampNode>(index);
-  if (!r || !is_const_int(r->stride, 1) || !is_const_int(r->base, offset)) return false;
-  *lanes = index.dtype().lanes;
-  return true;
-}
 
 class SlotCollector : public Visitor {
  public:
@@ -110,28 +74,15 @@ class SlotCollector : public Visitor {
     const auto it = candidates.find(buffer.get());
     if (it == candidates.end() || it->second.refused) return;
     Candidate& c = it->second;
-    int64_t offset = 0;
-    int lanes = 1;
-    if (parallel_depth_ != c.parallel_depth || !constant_slot(index, &offset, &lanes)) {
+    SlotAddress at;
+    if (parallel_depth_ != c.parallel_depth || !split_address(index, &at) || at.base.defined()) {
       c.refused = true;
       return;
     }
-    Slot& slot = c.slots[offset];
-    if (slot.any_access && slot.lanes != lanes) {
-      c.refused = true;
-      return;
-    }
-    if (!slot.any_access) {
-      slot.any_access = true;
-      slot.lanes = lanes;
-      slot.mask = mask;
-      slot.active = active_lanes(mask, lanes);
-      slot.masks_agree = !mask.defined() || stable(mask, c);
-    } else {
-      slot.active = std::max(slot.active, active_lanes(mask, lanes));
-      slot.masks_agree = slot.masks_agree && mask.defined() == slot.mask.defined() &&
-                         (!mask.defined() || structural_equal(mask, slot.mask));
-    }
+    Slot& slot = c.slots[at.offset];
+    const bool first = slot.lanes == 0;
+    c.refused |= !slot.add(at.lanes, mask);
+    if (first && mask.defined()) slot.masks_agree = stable(mask, c);
     c.refused |= c.slots.size() > kMaxSlots;
   }
   /// The same lanes run at every access in the buffer's life.
@@ -190,22 +141,12 @@ class RegisterPromoter : public Mutator {
 
  private:
   static const std::pair<Buffer, Slot>& find(const Registers& registers, const Expr& index) {
-    int64_t offset = 0;
-    int lanes = 1;
-    constant_slot(index, &offset, &lanes);
-    return registers.slots.at(offset);
+    SlotAddress at;
+    split_address(index, &at);
+    return registers.slots.at(at.offset);
   }
   std::unordered_map<const BufferNode*, Registers> map_;
 };
-
-bool disjoint(const std::map<int64_t, Slot>& slots) {
-  int64_t end = std::numeric_limits<int64_t>::min();
-  for (const auto& [offset, slot] : slots) {
-    if (offset < end) return false;
-    end = offset + slot.active;
-  }
-  return true;
-}
 
 }  // namespace
 
@@ -214,7 +155,7 @@ PrimFunc promote_registers(const PrimFunc& func, const LowerOptions&) {
   collector.visit(func->body);
   std::unordered_map<const BufferNode*, Registers> map;
   for (const auto& [node, c] : collector.candidates) {
-    if (c.refused || c.slots.empty() || !disjoint(c.slots)) continue;
+    if (c.refused || c.slots.empty() || !are_disjoint(c.slots)) continue;
     Registers registers;
     for (const auto& [offset, slot] : c.slots) {
       Buffer reg(node->name + "_r" + std::to_string(offset), node->dtype.with_lanes(slot.lanes), {make_int(kI64, 1)},

@@ -91,6 +91,58 @@ TEST(Programs, RowSumsGatherColumns) {
     })");
 }
 
+TEST(Programs, SumsInMemoryAreKeptInRegisters) {
+  const PrimFunc f = check_lowering(R"(
+    func matmul(A: f32[7, 13], B: f32[13, 40], C: f32[7, 40]) {
+      for i in 0..7 { for k in 0..13 { vectorized j in 0..40 {
+        block C(vi: spatial 0..7 = i, vj: spatial 0..40 = j, vk: reduce 0..13 = k) {
+          init { C[vi, vj] = 0 }
+          C[vi, vj] = C[vi, vj] + A[vi, vk] * B[vk, vj]
+        }
+      } } }
+    })");
+  int in_memory = 0;
+  pre_order(f->body, [&](const Stmt& s) {
+    const auto* n = as<ForNode>(s);
+    if (n && n->var.name() == "k")
+      pre_order(n->body, [&](const Stmt& x) {
+        const auto* w = as<StoreNode>(x);
+        in_memory += w && w->buffer.scope() != Scope::kRegister;
+        return true;
+      });
+    return true;
+  });
+  EXPECT_EQ(in_memory, 0) << f;
+  // Each element of C is written once.
+  EXPECT_EQ(count(f,
+                  [](const Stmt& s) {
+                    const auto* n = as<StoreNode>(s);
+                    return n && n->buffer.name() == "C";
+                  }),
+            3)
+      << f;
+}
+
+TEST(Programs, LargeScratchIsAllocatedOncePerThread) {
+  const PrimFunc f = check_lowering(R"(
+    func twice(A: f32[4, 3, 6000], B: f32[4, 3, 6000]) {
+      alloc T: f32[4, 3, 6000]
+      parallel i in 0..4 { for j in 0..3 {
+        vectorized k in 0..6000 {
+          block T(a: spatial 0..4 = i, b: spatial 0..3 = j, c: spatial 0..6000 = k) { T[a, b, c] = A[a, b, c] * 2.0 }
+        }
+        for k in 0..6000 {
+          block B(a: spatial 0..4 = i, b: spatial 0..3 = j, c: spatial 0..6000 = k) { B[a, b, c] = T[a, b, 5999 - c] }
+        }
+      } }
+    })");
+  const auto* loop = as<ForNode>(f->body);
+  ASSERT_TRUE(loop) << f;
+  const auto* scratch = as<AllocNode>(loop->body);
+  ASSERT_TRUE(scratch) << f;
+  EXPECT_TRUE(is_const_int(scratch->buffer.shape()[0], 6000));
+}
+
 TEST(Programs, InitsAtSeveralLevels) {
   for (const char* loops : {"i, j, k", "k, i, j", "i, k, j", "j, k, i"}) {
     std::string order(loops), extents;
