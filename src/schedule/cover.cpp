@@ -83,12 +83,33 @@ bool contained(const std::vector<Range>& wanted, const std::vector<Range>& writt
   return true;
 }
 
+/// The block writes every element of the buffer if it runs for all values of its iterators.
+bool writes_all(const tir::BlockNode& block, const BufferRegion& write) {
+  std::vector<const VarNode*> used;
+  for (size_t d = 0; d < write.ranges.size(); ++d) {
+    const Range& r = write.ranges[d];
+    const auto it = std::find_if(block.iters.begin(), block.iters.end(),
+                                 [&](const IterVar& i) { return i.var.get() == r.min.get(); });
+    if (it == block.iters.end() || !tir::is_const_int(r.extent, 1) || !tir::is_const_int(it->domain.min, 0) ||
+        !structural_equal(it->domain.extent, write.buffer.shape()[d]) ||
+        std::find(used.begin(), used.end(), it->var.get()) != used.end())
+      return false;
+    used.push_back(it->var.get());
+  }
+  return true;
+}
+
 }  // namespace
 
 bool State::covers(BlockId producer, BlockId consumer, const BufferRegion& read) {
   const BlockNode* p = find_block(producer);
   const BlockNode* c = find_block(consumer);
   const size_t common = common_loops(producer, consumer).size();
+  if (common == 0 && affine_binding(producer)) {
+    for (const BufferRegion& write : p->writes) {
+      if (write.buffer.same_as(read.buffer) && writes_all(*p, write)) return true;
+    }
+  }
   const std::vector<LoopId> p_loops = loops_of(producer), c_loops = loops_of(consumer);
   const auto among = [this](const std::vector<LoopId>& loops, size_t from) {
     return [this, &loops, from](const VarNode* v) {

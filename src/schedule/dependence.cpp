@@ -108,7 +108,25 @@ class ConflictTest {
     return out;
   }
 
-  Index take_apart(const Range& range, BlockId block) {
+  /// Bounds of a sum of plain loop variables with constant ranges; false where an analyzer is needed.
+  static bool quick_bound(const std::vector<LinearForm::Term>& terms, const std::vector<const ForNode*>& loops,
+                          int64_t* low, int64_t* high) {
+    for (const auto& term : terms) {
+      const auto it =
+          std::find_if(loops.begin(), loops.end(), [&](const ForNode* f) { return f->var.get() == term.atom.get(); });
+      int64_t min = 0, extent = 0, first = 0, last = 0;
+      if (it == loops.end() || !tir::is_const_int((*it)->min, &min) || !tir::is_const_int((*it)->extent, &extent) ||
+          extent < 1 || __builtin_mul_overflow(term.coeff, min, &first) ||
+          __builtin_mul_overflow(term.coeff, min + extent - 1, &last) ||
+          __builtin_add_overflow(*low, std::min(first, last), low) ||
+          __builtin_add_overflow(*high, std::max(first, last), high))
+        return false;
+    }
+    return true;
+  }
+
+  /// `guarded`: bounds take the block's guard into account, so that two-level tails stay inside their tile.
+  Index take_apart(const Range& range, BlockId block, bool guarded) {
     Index out;
     int64_t extent = 0;
     const Expr e = substitute(range.min, map_of(block));
@@ -118,42 +136,45 @@ class ConflictTest {
     const auto varies = [&](const VarNode* v) {
       return std::any_of(inner.begin(), inner.end(), [&](const ForNode* f) { return f->var.get() == v; });
     };
-    const auto mixed = [&](const LinearForm::Term& term) {
-      return uses_var(term.atom, loop_->var.get()) && uses_any_var(term.atom, varies);
+    const auto has_loop = [&](const LinearForm::Term& term) {
+      return term.atom.kind() == ExprKind::kVar ? term.atom.get() == loop_->var.get()
+                                                : uses_var(term.atom, loop_->var.get());
     };
-    if (std::any_of(form.terms.begin(), form.terms.end(), mixed)) {
+    const auto has_inner = [&](const LinearForm::Term& term) {
+      return term.atom.kind() == ExprKind::kVar ? varies(static_cast<const VarNode*>(term.atom.get()))
+                                                : uses_any_var(term.atom, varies);
+    };
+    if (std::any_of(form.terms.begin(), form.terms.end(), [&](const auto& t) { return has_loop(t) && has_inner(t); })) {
       // (i_0 * 2 + i_1) // 2 is i_0.
       arith::Analyzer analyzer = state_.analyzer_at(state_.find_block(block));
       if (!linear_form(analyzer.simplify(e), &form)) return out;
     }
     out.outer.base = form.base;
-    Expr rest;
-    for (const auto& term : form.terms) {
-      const bool has_loop = uses_var(term.atom, loop_->var.get());
-      const bool has_inner = uses_any_var(term.atom, varies);
-      if (has_loop && has_inner) return out;
-      if (has_loop) {
-        out.loop.terms.push_back(term);
-      } else if (has_inner) {
-        const Expr t = term.coeff == 1 ? term.atom : term.atom * Expr(term.coeff);
-        rest = rest.defined() ? rest + t : t;
-      } else {
-        out.outer.terms.push_back(term);
-      }
+    std::vector<LinearForm::Term> rest;
+    for (auto& term : form.terms) {
+      const bool by_loop = has_loop(term), by_inner = has_inner(term);
+      if (by_loop && by_inner) return out;
+      (by_loop ? out.loop.terms : by_inner ? rest : out.outer.terms).push_back(std::move(term));
     }
     if (out.loop.terms.empty()) return out;
-    if (rest.defined() || !tir::is_const_int(range.extent, &extent)) {
-      // Bounds under the block's guard, so that two-level tails stay inside their tile.
+    const bool constant_extent = tir::is_const_int(range.extent, &extent);
+    if (guarded || !constant_extent || !quick_bound(rest, inner, &out.low, &out.high)) {
       const BlockNode* node = state_.find_block(block);
       arith::Analyzer analyzer = state_.analyzer_at(node);
       if (!tir::is_true(node->predicate)) analyzer.assume(node->predicate);
-      if (rest.defined()) {
-        const arith::ConstBound bound = analyzer.const_bound(rest);
+      out.low = out.high = 0;
+      if (!rest.empty()) {
+        Expr sum;
+        for (const auto& term : rest) {
+          const Expr t = term.coeff == 1 ? term.atom : term.atom * Expr(term.coeff);
+          sum = sum.defined() ? sum + t : t;
+        }
+        const arith::ConstBound bound = analyzer.const_bound(sum);
         if (bound.min == arith::ConstBound::kNegInf || bound.max == arith::ConstBound::kPosInf) return out;
         out.low = bound.min;
         out.high = bound.max;
       }
-      if (!tir::is_const_int(range.extent, &extent)) {
+      if (!constant_extent) {
         const arith::ConstBound width = analyzer.const_bound(substitute(range.extent, map_of(block)));
         if (width.max == arith::ConstBound::kPosInf) return out;
         extent = width.max;
@@ -204,6 +225,13 @@ class ConflictTest {
   }
 
   bool disjoint(const std::vector<BlockAccess>& accesses) {
+    if (disjoint(accesses, /*guarded=*/false)) return true;
+    return std::any_of(accesses.begin(), accesses.end(),
+                       [&](const BlockAccess& a) { return !tir::is_true(state_.find_block(a.block)->predicate); }) &&
+           disjoint(accesses, /*guarded=*/true);
+  }
+
+  bool disjoint(const std::vector<BlockAccess>& accesses, bool guarded) {
     std::vector<Digit> digits;
     const size_t rank = accesses.empty() ? 0 : accesses[0].region->ranges.size();
     for (size_t d = 0; d < rank; ++d) {
@@ -211,7 +239,7 @@ class ConflictTest {
       Index first;
       bool usable = true;
       for (size_t a = 0; a < accesses.size() && usable; ++a) {
-        Index index = take_apart(accesses[a].region->ranges[d], accesses[a].block);
+        Index index = take_apart(accesses[a].region->ranges[d], accesses[a].block, guarded);
         usable = index.usable;
         if (!usable) break;
         if (a == 0) {

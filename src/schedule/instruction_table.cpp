@@ -152,17 +152,17 @@ constexpr Row kRows[] = {
        return Outcome{{at->loop.value}, Decision{at->decision}};
      }},
     // ---- Loops
-    {InstructionKind::kSplit, "split", "lf*", "", OutputType::kLoop, kEdits, "split<$n>($0, {$1*})",
+    {InstructionKind::kSplit, "split", "lf*", "", OutputType::kLoop, 0, "split<$n>($0, {$1*})",
      [](Context& c, const Instruction& i) {
        std::vector<std::optional<int64_t>> f;
        for (size_t n = 1; n < i.inputs.size(); ++n) f.push_back(factor(c, i, n));
        return many(split(c.state, loop(c, i), f));
      }},
-    {InstructionKind::kFuse, "fuse", "l*", "", OutputType::kLoop, kEdits, "fuse({$0*})",
+    {InstructionKind::kFuse, "fuse", "l*", "", OutputType::kLoop, 0, "fuse({$0*})",
      [](Context& c, const Instruction& i) { return one(fuse(c.state, loops_from(c, i, 0))); }},
-    {InstructionKind::kReorder, "reorder", "l*", "", OutputType::kNone, kEdits, "reorder({$0*})",
+    {InstructionKind::kReorder, "reorder", "l*", "", OutputType::kNone, 0, "reorder({$0*})",
      [](Context& c, const Instruction& i) { return done(reorder(c.state, loops_from(c, i, 0))); }},
-    {InstructionKind::kTile, "tile", "llff", "", OutputType::kLoop, kEdits, "tile($0, $1, $2, $3)",
+    {InstructionKind::kTile, "tile", "llff", "", OutputType::kLoop, 0, "tile($0, $1, $2, $3)",
      [](Context& c, const Instruction& i) {
        return many(tile(c.state, loop(c, i, 0), loop(c, i, 1), factor(c, i, 2), factor(c, i, 3)));
      }},
@@ -191,25 +191,25 @@ constexpr Row kRows[] = {
        return done(is_block(i) ? unannotate(c.state, block(c, i), text(i, 0)) : unannotate(c.state, loop(c, i), text(i, 0)));
      }},
     // ---- Compute location
-    {InstructionKind::kComputeAt, "compute_at", "bl", "i", OutputType::kNone, kEdits | kPlace, "compute_at($0, $1, $b0)",
+    {InstructionKind::kComputeAt, "compute_at", "bl", "i", OutputType::kNone, kPlace, "compute_at($0, $1, $b0)",
      [](Context& c, const Instruction& i) {
        const LoopId at = loop(c, i, 1);
        if (at == kStay) return Expected<Outcome>(Outcome{});
        if (at == kInline) return done(compute_inline(c.state, block(c, i)));
        return done(compute_at(c.state, block(c, i), at, integer(i, 0) != 0));
      }},
-    {InstructionKind::kReverseComputeAt, "reverse_compute_at", "bl", "i", OutputType::kNone, kEdits,
+    {InstructionKind::kReverseComputeAt, "reverse_compute_at", "bl", "i", OutputType::kNone, 0,
      "reverse_compute_at($0, $1, $b0)",
      [](Context& c, const Instruction& i) {
        return done(reverse_compute_at(c.state, block(c, i), loop(c, i, 1), integer(i, 0) != 0));
      }},
-    {InstructionKind::kComputeInline, "compute_inline", "b", "", OutputType::kNone, kEdits, "compute_inline($0)",
+    {InstructionKind::kComputeInline, "compute_inline", "b", "", OutputType::kNone, 0, "compute_inline($0)",
      [](Context& c, const Instruction& i) { return done(compute_inline(c.state, block(c, i))); }},
-    {InstructionKind::kReverseComputeInline, "reverse_compute_inline", "b", "", OutputType::kNone, kEdits,
+    {InstructionKind::kReverseComputeInline, "reverse_compute_inline", "b", "", OutputType::kNone, 0,
      "reverse_compute_inline($0)",
      [](Context& c, const Instruction& i) { return done(reverse_compute_inline(c.state, block(c, i))); }},
     // ---- Caches
-    {InstructionKind::kCacheRead, "cache_read", "bb*", "is", OutputType::kBlock, kEdits, "cache_read($0, $a0, $a1, {$1*})",
+    {InstructionKind::kCacheRead, "cache_read", "bb*", "is", OutputType::kBlock, 0, "cache_read($0, $a0, $a1, {$1*})",
      [](Context& c, const Instruction& i) -> Expected<Outcome> {
        const Expected<tir::Scope> scope = storage_scope(c, text(i, 1));
        if (!scope) return scope.error();
@@ -217,26 +217,26 @@ constexpr Row kRows[] = {
        for (size_t n = 1; n < i.inputs.size(); ++n) consumers.push_back(block(c, i, n));
        return one(cache_read(c.state, block(c, i), static_cast<int>(integer(i, 0)), *scope, consumers));
      }},
-    {InstructionKind::kCacheWrite, "cache_write", "b", "is", OutputType::kBlock, kEdits, "cache_write($0, $a0, $a1)",
+    {InstructionKind::kCacheWrite, "cache_write", "b", "is", OutputType::kBlock, 0, "cache_write($0, $a0, $a1)",
      [](Context& c, const Instruction& i) -> Expected<Outcome> {
        const Expected<tir::Scope> scope = storage_scope(c, text(i, 1));
        if (!scope) return scope.error();
        return one(cache_write(c.state, block(c, i), static_cast<int>(integer(i, 0)), *scope));
      }},
     // ---- Reductions
-    {InstructionKind::kRfactor, "rfactor", "l", "i", OutputType::kBlock, kEdits, "rfactor($0, $a0)",
+    {InstructionKind::kRfactor, "rfactor", "l", "i", OutputType::kBlock, 0, "rfactor($0, $a0)",
      [](Context& c, const Instruction& i) { return one(rfactor(c.state, loop(c, i), static_cast<int>(integer(i, 0)))); }},
-    {InstructionKind::kDecomposeReduction, "decompose_reduction", "bl", "", OutputType::kBlock, kEdits,
+    {InstructionKind::kDecomposeReduction, "decompose_reduction", "bl", "", OutputType::kBlock, 0,
      "decompose_reduction($0, $1)",
      [](Context& c, const Instruction& i) { return one(decompose_reduction(c.state, block(c, i), loop(c, i, 1))); }},
     // ---- Layout and storage
-    {InstructionKind::kTransformLayout, "transform_layout", "b", "iis", OutputType::kNone, kEdits,
+    {InstructionKind::kTransformLayout, "transform_layout", "b", "iis", OutputType::kNone, 0,
      "transform_layout($0, $x0, $a1, $a2)",
      [](Context& c, const Instruction& i) {
        return done(transform_layout(c.state, block(c, i), integer(i, 0) ? Access::kWrite : Access::kRead,
                                     static_cast<int>(integer(i, 1)), text(i, 2)));
      }},
-    {InstructionKind::kSetScope, "set_scope", "b", "is", OutputType::kNone, kEdits, "set_scope($0, $a0, $a1)",
+    {InstructionKind::kSetScope, "set_scope", "b", "is", OutputType::kNone, 0, "set_scope($0, $a0, $a1)",
      [](Context& c, const Instruction& i) -> Expected<Outcome> {
        const Expected<tir::Scope> scope = storage_scope(c, text(i, 1));
        if (!scope) return scope.error();

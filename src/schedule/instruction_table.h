@@ -35,9 +35,8 @@ enum class OutputType : uint8_t { kNone, kBlock, kLoop, kValue };
 enum RowFlags : uint8_t {
   kPure = 1,      // no effect but its outputs
   kSampling = 2,  // has a decision
-  kEdits = 4,     // may change dependences, so loop kinds are checked again
-  kPlace = 8,     // its loop may be a place
-  kList = 16,     // outputs come as a std::vector
+  kPlace = 4,     // its loop may be a place
+  kList = 8,      // outputs come as a std::vector
 };
 
 struct Row {

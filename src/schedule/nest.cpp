@@ -36,8 +36,8 @@ Expr rebuild(const LinearForm& form) {
 
 class Rewriter {
  public:
-  Rewriter(const VarMap& map, const Expr& guard, arith::Analyzer analyzer)
-      : map_(map), guard_(guard), analyzer_(std::move(analyzer)) {}
+  Rewriter(const VarMap& map, const Expr& guard, LazyAnalyzer& analyzer)
+      : map_(map), guard_(guard), analyzer_(analyzer) {}
 
   Stmt rewrite(const Stmt& s) {
     if (!s.defined()) return s;
@@ -106,21 +106,33 @@ class Rewriter {
 
   const VarMap& map_;
   const Expr& guard_;
-  arith::Analyzer analyzer_;
+  LazyAnalyzer& analyzer_;
 };
 
 }  // namespace
 
-Expr canonical(const Expr& e, arith::Analyzer& analyzer) {
+namespace {
+
+template <typename Get>
+Expr canonical_with(const Expr& e, const Get& analyzer) {
   if (const auto* b = as<BinaryNode>(e)) {
     // A condition keeps its shape, `index < bound`: lowering finds the tail by it.
     if (e.kind() == ExprKind::kAnd || tir::is_comparison(e.kind()))
-      return tir::make_binary(e.kind(), canonical(b->a, analyzer), canonical(b->b, analyzer));
+      return tir::make_binary(e.kind(), canonical_with(b->a, analyzer), canonical_with(b->b, analyzer));
   }
-  if (!e.dtype().is_int()) return analyzer.simplify(e);
+  if (!e.dtype().is_int()) return analyzer().simplify(e);
   LinearForm form;
   if (linear_form(e, &form) && is_plain(form)) return rebuild(form);
-  return analyzer.simplify(e);
+  return analyzer().simplify(e);
+}
+
+}  // namespace
+
+Expr canonical(const Expr& e, LazyAnalyzer& analyzer) {
+  return canonical_with(e, [&]() -> arith::Analyzer& { return analyzer.get(); });
+}
+Expr canonical(const Expr& e, arith::Analyzer& analyzer) {
+  return canonical_with(e, [&]() -> arith::Analyzer& { return analyzer; });
 }
 
 Expr conjunction(const Expr& a, const Expr& b) {
@@ -129,8 +141,8 @@ Expr conjunction(const Expr& a, const Expr& b) {
   return a && b;
 }
 
-Stmt rewrite_nest(const Stmt& s, const VarMap& map, const Expr& guard, arith::Analyzer analyzer) {
-  return Rewriter(map, guard, std::move(analyzer)).rewrite(s);
+Stmt rewrite_nest(const Stmt& s, const VarMap& map, const Expr& guard, LazyAnalyzer& analyzer) {
+  return Rewriter(map, guard, analyzer).rewrite(s);
 }
 
 }  // namespace tilewright::schedule

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "schedule/dependence.h"
 #include "schedule/index_map_text.h"
 #include "schedule/primitives/sample.h"
 #include "schedule/refusal.h"
@@ -35,15 +34,6 @@ void append(std::vector<Operand>* out, const std::vector<T>& items) {
 
 Attribute attribute(tir::AnnotationValue v) {
   return std::visit([](auto&& x) { return Attribute(std::move(x)); }, std::move(v));
-}
-
-bool has_concurrent_loops(const State& state) {
-  for (const auto& e : state.index().entries) {
-    if (e.node->kind != tir::StmtKind::kFor) continue;
-    const tir::ForKind kind = static_cast<const ForNode*>(e.node)->loop_kind;
-    if (kind != tir::ForKind::kSerial && kind != tir::ForKind::kUnrolled) return true;
-  }
-  return false;
 }
 
 tir::PrimFunc checked(tir::PrimFunc func) {
@@ -90,19 +80,6 @@ Expected<Schedule::Impl::Made> Schedule::Impl::run(std::shared_ptr<const Instruc
     return Refusal(next, codes::kWrongCount,
                    fmt::format("it gives {} results, {} are expected", outcome->outputs.size(), *expected))
         .diagnostic();
-  }
-  if (row.flags & kEdits) {
-    if (has_concurrent_loops(next)) {
-      if (Status s = recheck_loop_kinds(next); !s) {
-        if (!state.listings()) return s.error();
-        // The loop nest that the user has is the one before.
-        Diagnostic d = s.error();
-        tir::PrintOptions options;
-        options.loop_nest_only = true;
-        d.listing = tir::to_string(state.func(), options);
-        return d;
-      }
-    }
   }
   next.settle();
   Made made{0, static_cast<uint32_t>(outcome->outputs.size())};

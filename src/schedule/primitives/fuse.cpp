@@ -45,7 +45,7 @@ Expected<LoopId> fuse(State& state, const std::vector<LoopId>& loops) {
 
   State next = state;
   for (const BlockId b : next.child_blocks(loops.back())) next.affine_binding(b);
-  arith::Analyzer analyzer = next.analyzer_at(nodes[0]);
+  LazyAnalyzer analyzer(state, nodes[0]);
   std::string name;
   Expr extent = 1;
   for (const ForNode* n : nodes) {
@@ -53,7 +53,7 @@ Expected<LoopId> fuse(State& state, const std::vector<LoopId>& loops) {
     extent = extent * n->extent;
     analyzer.bind(n->var, tir::Range{n->min, n->extent});
   }
-  extent = analyzer.simplify(extent);
+  extent = canonical(extent, analyzer);
   const tir::Var fused(name + "fused");
   analyzer.bind(fused, tir::Range{Expr(0), extent});
   tir::VarMap map;
@@ -62,12 +62,12 @@ Expected<LoopId> fuse(State& state, const std::vector<LoopId>& loops) {
     Expr digit = tir::is_const_int(below, 1) ? Expr(fused) : tir::floordiv(fused, below);
     if (i > 0) digit = tir::floormod(digit, nodes[i]->extent);
     if (tir::is_const_int(nodes[i]->extent, 1)) digit = 0;
-    digit = analyzer.simplify(digit);
+    digit = canonical(digit, analyzer);
     map[nodes[i]->var.get()] = tir::is_const_int(nodes[i]->min, 0) ? digit : nodes[i]->min + digit;
     below = below * nodes[i]->extent;
   }
   const LoopId id = next.fresh_loop_id();
-  Stmt body = rewrite_nest(nodes.back()->body, map, nullptr, std::move(analyzer));
+  Stmt body = rewrite_nest(nodes.back()->body, map, nullptr, analyzer);
   for (const LoopId l : loops) next.bury(l, {id});
   next.replace_loop(loops[0], tir::make_for(fused, Expr(0), extent, std::move(body), tir::ForKind::kSerial, id),
                     /*keep_facts=*/true);

@@ -249,7 +249,14 @@ Status reorder(State& state, const std::vector<LoopId>& loops) {
     copy.body = std::move(body);
     body = tir::make_stmt(std::move(copy));
   }
+  // A loop that is concurrent already has other iterations inside it now.
+  const bool concurrent = std::any_of(p.before.begin(), p.before.end(), [](const ForNode* f) {
+    return f->loop_kind != tir::ForKind::kSerial && f->loop_kind != tir::ForKind::kUnrolled;
+  });
   next.replace_loop(p.before[0]->id, std::move(body), /*keep_facts=*/true);
+  if (concurrent) {
+    if (Status s = recheck_loop_kinds(next); !s) return s;
+  }
   state = std::move(next);
   return {};
 }

@@ -129,7 +129,7 @@ Expected<std::vector<LoopId>> split(State& state, LoopId id, const std::vector<s
   State next = state;
   // Splitting keeps the order of instances, so what is known about bindings stays true; know it while it is easy.
   for (const BlockId b : next.child_blocks(id)) next.affine_binding(b);
-  arith::Analyzer analyzer = next.analyzer_at(&loop);
+  LazyAnalyzer analyzer(state, &loop);
   std::vector<tir::Var> vars;
   std::vector<LoopId> ids;
   Expr flat;
@@ -144,7 +144,7 @@ Expected<std::vector<LoopId>> split(State& state, LoopId id, const std::vector<s
   const tir::VarMap map{{loop.var.get(), value}};
   const Expr guard = exact ? Expr() : flat < loop.extent;
   const bool wrap = !exact && needs_if(state, id);
-  Stmt body = rewrite_nest(loop.body, map, wrap ? Expr() : guard, std::move(analyzer));
+  Stmt body = rewrite_nest(loop.body, map, wrap ? Expr() : guard, analyzer);
   if (wrap) body = tir::make_if(guard, std::move(body));
   for (size_t i = extents.size(); i-- > 0;)
     body = tir::make_for(vars[i], Expr(0), extents[i], std::move(body), tir::ForKind::kSerial, ids[i]);
