@@ -117,7 +117,8 @@ TEST(Parser, ConstantsKeepEveryBit) {
 }
 
 TEST(Parser, TextWithoutRootGetsOne) {
-  const auto* root = as<BlockNode>(parse("func f(A: f32[1]) { A[0] = 1.0 }")->body);
+  const PrimFunc with_root = parse("func f(A: f32[1]) { A[0] = 1.0 }");
+  const auto* root = as<BlockNode>(with_root->body);
   ASSERT_TRUE(root);
   EXPECT_EQ(root->name, "root");
   EXPECT_FALSE(as<BlockNode>(parse("lowered func f(A: f32[1]) { A[0] = 1.0 }")->body));
