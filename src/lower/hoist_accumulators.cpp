@@ -27,9 +27,11 @@ struct Updates {
   std::unordered_map<int64_t, Place> places;
 };
 
+using BufferSet = std::unordered_set<const BufferNode*>;
+
 class UpdateCollector : public Visitor {
  public:
-  explicit UpdateCollector(const Var& loop_var) { inner_.insert(loop_var.get()); }
+  UpdateCollector(const Var& loop_var, const BufferSet& updated) : updated_(updated) { inner_.insert(loop_var.get()); }
 
   std::vector<Updates> buffers;  // in order of appearance
   bool parallel = false;
@@ -91,7 +93,6 @@ class UpdateCollector : public Visitor {
     if (fresh) {
       buffers.emplace_back();
       buffers.back().buffer = b;
-      buffers.back().refused = b.scope() == Scope::kRegister;
     }
     return buffers[it->second];
   }
@@ -104,6 +105,7 @@ class UpdateCollector : public Visitor {
     return ok;
   }
   void access(const Buffer& b, const Expr& index, const Expr& mask, bool store) {
+    if (!updated_.count(b.get())) return;
     Updates& u = of(b);
     (store ? u.stores : u.loads) = true;
     if (u.refused) return;
@@ -128,6 +130,7 @@ class UpdateCollector : public Visitor {
     place.always_stored |= store && conditional_ == 0;
   }
 
+  const BufferSet& updated_;
   std::unordered_map<const BufferNode*, size_t> number_;
   std::unordered_set<const VarNode*> inner_;
   int conditional_ = 0;
@@ -159,9 +162,34 @@ class UseRegisters : public Mutator {
   const std::unordered_map<int64_t, Buffer>& to_;
 };
 
+/// Buffers in memory that are both read and written somewhere.
+class UpdatedBuffers : public Visitor {
+ public:
+  using Visitor::visit;
+  void visit(const Stmt& s) override {
+    if (const auto* n = as<StoreNode>(s); n && n->buffer.scope() != Scope::kRegister) written_.insert(n->buffer.get());
+    visit_children(s);
+  }
+  void visit(const Expr& e) override {
+    if (!e.defined()) return;
+    if (const auto* n = as<LoadNode>(e); n && n->buffer.scope() != Scope::kRegister) read_.insert(n->buffer.get());
+    visit_children(e);
+  }
+  BufferSet both() const {
+    BufferSet out;
+    for (const BufferNode* b : written_) {
+      if (read_.count(b)) out.insert(b);
+    }
+    return out;
+  }
+
+ private:
+  BufferSet read_, written_;
+};
+
 class Hoister : public Mutator {
  public:
-  explicit Hoister(int registers) : registers_(registers) {}
+  Hoister(int registers, BufferSet updated) : registers_(registers), updated_(std::move(updated)) {}
   using Mutator::mutate;
   Expr mutate(const Expr& e) override { return e; }
   Stmt mutate(const Stmt& s) override {
@@ -186,7 +214,7 @@ class Hoister : public Mutator {
     int64_t extent = 0;
     const bool constant = is_const_int(n.extent, &extent);
     if (n.loop_kind != ForKind::kSerial || (constant && extent <= 1)) return mutate_children(s);
-    UpdateCollector found(n.var);
+    UpdateCollector found(n.var, updated_);
     found.visit(n.body);
     if (found.parallel) return mutate_children(s);
     std::vector<Buffer> allocations;
@@ -249,13 +277,18 @@ class Hoister : public Mutator {
   }
 
   int registers_;
+  BufferSet updated_;
   int counter_ = 0;
 };
 
 }  // namespace
 
 PrimFunc hoist_accumulators(const PrimFunc& func, const LowerOptions& options) {
-  return func.with_body(Hoister(options.vector_registers).mutate(func->body));
+  UpdatedBuffers updated;
+  updated.visit(func->body);
+  BufferSet both = updated.both();
+  if (both.empty()) return func;
+  return func.with_body(Hoister(options.vector_registers, std::move(both)).mutate(func->body));
 }
 
 }  // namespace tilewright::lower

@@ -2,6 +2,7 @@
 
 #include "lower/affine_condition.h"
 #include "lower/hoist_guards.h"
+#include "lower/padding_guards.h"
 #include "lower/passes.h"
 #include "lower/rewrite.h"
 #include "lower/statement_count.h"
@@ -16,6 +17,9 @@ using arith::IntSet;
 using PartKey = std::pair<const IfNode*, const ExprNode*>;
 using PartSet = std::set<PartKey>;  // membership only, never iterated
 
+/// Statements that copies without padding may add: by splitting loops, and by deciding once for a loop's whole body.
+constexpr int64_t kSplitPaddingBudget = 256, kDecidePaddingBudget = 512;
+
 bool becomes_copies(ForKind kind) {
   return kind == ForKind::kUnrolled || kind == ForKind::kVectorized;
 }
@@ -25,11 +29,16 @@ class GuardCollector : public Visitor {
  public:
   GuardCollector(const ForNode& loop, arith::Analyzer analyzer) : loop_(loop), analyzer_(std::move(analyzer)) {}
 
-  Expr low, high;  // guards hold in [low, high); null: no such bound
-  PartSet parts;   // which ones
+  Expr low, high;        // guards hold in [low, high); null: no such bound
+  PartSet parts;         // which ones
+  bool padding = false;  // conditions of selects are among them
 
   using Visitor::visit;
-  void visit(const Expr&) override {}
+  void visit(const Expr& e) override {
+    std::vector<Expr> conditions;
+    padding_conditions(e, &conditions);
+    for (const Expr& c : conditions) consider(nullptr, c);
+  }
   void visit(const Stmt& s) override {
     if (const auto* n = as<ForNode>(s)) {
       const LoopScope scope(analyzer_, n->var, Range{n->min, n->extent});
@@ -42,13 +51,14 @@ class GuardCollector : public Visitor {
     if (const auto* n = as<IfNode>(s)) {
       std::vector<Expr> conditions;
       split_conjunction(n->condition, &conditions);
-      for (const Expr& c : conditions) consider(*n, c);
+      for (const Expr& c : conditions) consider(n, c);
     }
     visit_children(s);
   }
 
  private:
-  void consider(const IfNode& guard, const Expr& condition) {
+  /// `guard` is null for the condition of a select.
+  void consider(const IfNode* guard, const Expr& condition) {
     const bool copied = uses_any_var(condition, [&](const VarNode* v) {
       const auto it = kinds_.find(v);
       return it != kinds_.end() && becomes_copies(it->second);
@@ -59,14 +69,20 @@ class GuardCollector : public Visitor {
     if (!form.defined() || !linear_in(form, loop_.var.get(), &linear) || linear.coeff == 0) return;
     const IntSet rest = analyzer_.eval_set(linear.rest, inner_);
     if (!rest.min.defined() || uses_any_var(rest.min, [&](const VarNode* v) { return inner_.count(v) != 0; })) return;
-    if (linear.coeff > 0) {
-      const Expr bound = analyzer_.simplify(ceildiv(make_int(kI64, 0) - rest.min, make_int(kI64, linear.coeff)));
-      low = low.defined() ? analyzer_.simplify(max(low, bound)) : bound;
+    const Expr bound = linear.coeff > 0
+                           ? analyzer_.simplify(ceildiv(make_int(kI64, 0) - rest.min, make_int(kI64, linear.coeff)))
+                           : analyzer_.simplify(floordiv(rest.min, make_int(kI64, -linear.coeff)) + make_int(kI64, 1));
+    if (!guard) {
+      // Inside, the condition must be provable again.
+      if (!is_const_int(bound)) return;
+      padding = true;
     } else {
-      const Expr bound = analyzer_.simplify(floordiv(rest.min, make_int(kI64, -linear.coeff)) + make_int(kI64, 1));
-      high = high.defined() ? analyzer_.simplify(min(high, bound)) : bound;
+      parts.insert({guard, condition.get()});
     }
-    parts.insert({&guard, condition.get()});
+    if (linear.coeff > 0)
+      low = low.defined() ? analyzer_.simplify(max(low, bound)) : bound;
+    else
+      high = high.defined() ? analyzer_.simplify(min(high, bound)) : bound;
   }
 
   const ForNode& loop_;
@@ -100,7 +116,12 @@ class PartRemover : public Mutator {
 
 class Peeler : public ScopedMutator {
  public:
-  Peeler(const PrimFunc& func, int64_t budget) : budget_(budget) { bind_function(func, &analyzer_); }
+  Peeler(const PrimFunc& func, int64_t budget)
+      : budget_(budget),
+        padding_budget_(std::min(budget, kSplitPaddingBudget)),
+        decide_budget_(std::min(budget, kDecidePaddingBudget)) {
+    bind_function(func, &analyzer_);
+  }
   using ScopedMutator::mutate;
 
   Expr mutate(const Expr& e) override {
@@ -208,13 +229,36 @@ class Peeler : public ScopedMutator {
     if (may_split && n.loop_kind != ForKind::kVectorized) {
       GuardCollector guards(n, analyzer_);
       guards.visit(n.body);
-      if (!guards.parts.empty()) {
+      if (!guards.parts.empty() || guards.padding) {
         Stmt split = split_loop(n, guards, outside);
         if (split.defined()) return split;
       }
     }
-    Stmt body = mutate(n.body);
+    Stmt body = unswitch(n);
     return is_empty(body) ? body : with_range(n, n.min, n.extent, std::move(body));
+  }
+
+  /// The body of a loop; in two versions where one decision between memory and padding holds for all of it.
+  Stmt unswitch(const ForNode& n) {
+    if (becomes_copies(n.loop_kind)) return mutate(n.body);
+    const std::vector<Expr> parts = invariant_padding(n.body, n.var);
+    const int64_t cost = sizes_.count(n.body);
+    if (parts.empty() || cost > decide_budget_ || (cost == 1 && n.body.kind() == StmtKind::kStore))
+      return mutate(n.body);
+    const Expr condition = conjunction(parts);
+    const int known = decide(condition);
+    if (known != 0) return mutate(decide_padding(n.body, parts, known > 0));
+    decide_budget_ -= cost;
+    const arith::Analyzer outside = analyzer_;
+    analyzer_.assume(condition);
+    ForNode inside = n;
+    inside.body = decide_padding(n.body, parts, true);
+    Stmt memory = unswitch(inside);
+    analyzer_ = outside;
+    inside.body = instantiate(decide_padding(n.body, parts, false));
+    Stmt padding = unswitch(inside);
+    analyzer_ = outside;
+    return make_if(condition, std::move(memory), std::move(padding));
   }
 
   /// Interior and tails, or null when that does not pay.
@@ -227,8 +271,9 @@ class Peeler : public ScopedMutator {
     const bool head = !a.can_prove_equal(low, n.min), tail = !a.can_prove_equal(high, end);
     if (!head && !tail) return nullptr;
     const int64_t cost = sizes_.count(n.body) * (head + tail);
-    if (cost > budget_) return nullptr;
-    budget_ -= cost;
+    int64_t& budget = guards.padding ? padding_budget_ : budget_;
+    if (cost > budget) return nullptr;
+    budget -= cost;
 
     const Stmt inner_body = PartRemover(guards.parts).mutate(n.body);
     if (n.loop_kind == ForKind::kParallel) {
@@ -270,7 +315,7 @@ class Peeler : public ScopedMutator {
   }
 
   StatementCounter sizes_;
-  int64_t budget_;
+  int64_t budget_, padding_budget_, decide_budget_;
 };
 
 }  // namespace

@@ -23,8 +23,12 @@ bool split_address(const Expr& index, SlotAddress* out) {
     out->base = nullptr;
     return true;
   }
-  if (base.kind() == ExprKind::kAdd && is_const_int(as<BinaryNode>(base)->b, &out->offset))
+  if (base.kind() == ExprKind::kAdd && is_const_int(as<BinaryNode>(base)->b, &out->offset)) {
     base = as<BinaryNode>(base)->a;
+  } else if (base.kind() == ExprKind::kSub && is_const_int(as<BinaryNode>(base)->b, &out->offset)) {
+    out->offset = static_cast<int64_t>(0 - static_cast<uint64_t>(out->offset));
+    base = as<BinaryNode>(base)->a;
+  }
   out->base = base;
   return true;
 }

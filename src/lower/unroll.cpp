@@ -15,12 +15,15 @@ class Expander : public Instantiator {
   using Instantiator::mutate;
 
   Expr mutate(const Expr& e) override {
-    if (!e.defined() || e.kind() != ExprKind::kAdd || e.dtype() != kI64) return Instantiator::mutate(e);
+    int64_t ca = 0, cb = 0;
+    if (!e.defined() || e.dtype() != kI64) return Instantiator::mutate(e);
+    const bool minus = e.kind() == ExprKind::kSub && is_const_int(as<BinaryNode>(e)->b);
+    if (e.kind() != ExprKind::kAdd && !minus) return Instantiator::mutate(e);
     const auto* n = as<BinaryNode>(e);
     Expr a = mutate(n->a), b = mutate(n->b);
     if (a.same_as(n->a) && b.same_as(n->b)) return e;
-    int64_t ca = 0, cb = 0;
     Expr ra = without_constant(a, &ca), rb = without_constant(b, &cb);
+    if (minus) cb = static_cast<int64_t>(0 - static_cast<uint64_t>(cb));
     if (ca == 0 && cb == 0) return a + b;
     return (ra + rb) + make_int(kI64, static_cast<int64_t>(static_cast<uint64_t>(ca) + static_cast<uint64_t>(cb)));
   }
@@ -49,6 +52,10 @@ class Expander : public Instantiator {
   static Expr without_constant(const Expr& e, int64_t* c) {
     if (is_const_int(e, c)) return make_int(kI64, 0);
     if (e.kind() == ExprKind::kAdd && is_const_int(as<BinaryNode>(e)->b, c)) return as<BinaryNode>(e)->a;
+    if (e.kind() == ExprKind::kSub && is_const_int(as<BinaryNode>(e)->b, c)) {
+      *c = static_cast<int64_t>(0 - static_cast<uint64_t>(*c));
+      return as<BinaryNode>(e)->a;
+    }
     *c = 0;
     return e;
   }

@@ -51,6 +51,52 @@ TEST(Tails, InteriorOfARaggedMatmulHasNoGuard) {
       << f;
 }
 
+TEST(Tails, InteriorOfAPaddedConvolutionHasNoSelect) {
+  const PrimFunc f = check_lowering(R"(
+    func conv(X: f32[26, 8], W: f32[3, 8, 32], Y: f32[26, 32]) {
+      alloc Y_local: f32[26, 32] local
+      for x_0 in 0..7 {
+        for rx in 0..3 {
+          for rc in 0..8 {
+            unrolled x_1 in 0..4 {
+              vectorized co in 0..32 {
+                block Y(vx: spatial 0..26 = x_0 * 4 + x_1, vco: spatial 0..32 = co, vrx: reduce 0..3 = rx, vrc: reduce 0..8 = rc) {
+                  where x_0 * 4 + x_1 < 26
+                  init { Y_local[vx, vco] = 0.0 }
+                  Y_local[vx, vco] = Y_local[vx, vco] + select(vx + vrx >= 1 && vx + vrx < 27, X[vx + vrx - 1, vrc], 0.0) * W[vrx, vrc, vco]
+                }
+              }
+            }
+          }
+        }
+        unrolled x_1 in 0..4 {
+          vectorized co in 0..32 {
+            block write(vx: spatial 0..26 = x_0 * 4 + x_1, vco: spatial 0..32 = co) {
+              where x_0 * 4 + x_1 < 26
+              Y[vx, vco] = Y_local[vx, vco]
+            }
+          }
+        }
+      }
+    })");
+  int selects = 0;
+  for_each_expr(
+      f->body, [&](const Expr& e) { post_order(e, [&](const Expr& x) { selects += x.kind() == ExprKind::kSelect; }); });
+  EXPECT_EQ(selects, 0) << f;
+}
+
+TEST(Tails, PaddingIsDecidedOnceForAWholeBody) {
+  const PrimFunc f = check_lowering(R"(
+    func pad(X: f32[9, 30], P: f32[11, 32]) {
+      for h in 0..11 { vectorized w in 0..32 {
+        block P(vh: spatial 0..11 = h, vw: spatial 0..32 = w) {
+          P[vh, vw] = select(vh >= 1 && vh < 10 && vw >= 1 && vw < 31, X[vh - 1, vw - 1], 0.0)
+        }
+      } }
+    })");
+  EXPECT_EQ(count(f, [](const Stmt& s) { return s.kind() == StmtKind::kIf; }), 1) << f;
+}
+
 TEST(Tails, TwoLevelSplits) {
   for (const int n : {1, 7, 31, 32, 33, 63, 64, 65, 257}) {
     const std::string size = std::to_string(n), outer = std::to_string((n + 31) / 32);
