@@ -173,6 +173,12 @@ State::Facts& State::facts(BlockId id) {
   return facts_[id.value];
 }
 
+void State::forget(BlockId id) {
+  facts(id) = {};
+  for (const BlockId c : consumers(id)) facts(c).cover = 0;
+  facts(scope_of(id)).pipeline = 0;
+}
+
 bool State::affine_binding(BlockId id) {
   if (!facts(id).affine) facts(id).affine = compute_affine_binding(id) ? 2 : 1;
   return facts(id).affine == 2;

@@ -18,10 +18,29 @@ using tir::VarMap;
 
 namespace {
 
-/// Plain sums of variables need no analyzer.
+/// The variable of var, var // c, var % c or var // c % d; null for anything else.
+const tir::ExprNode* digit_var(const Expr& atom) {
+  const Expr* e = &atom;
+  for (int depth = 0; depth < 3; ++depth) {
+    if (e->kind() == ExprKind::kVar) return e->get();
+    const auto* b = as<BinaryNode>(*e);
+    if (!b || (e->kind() != ExprKind::kFloorDiv && e->kind() != ExprKind::kFloorMod) || !tir::is_const_int(b->b))
+      return nullptr;
+    e = &b->a;
+  }
+  return nullptr;
+}
+
+/// Sums of digits of different variables: nothing in them can combine, so they need no analyzer.
 bool is_plain(const LinearForm& form) {
-  return std::all_of(form.terms.begin(), form.terms.end(),
-                     [](const auto& t) { return t.atom.kind() == ExprKind::kVar; });
+  for (size_t i = 0; i < form.terms.size(); ++i) {
+    const tir::ExprNode* var = digit_var(form.terms[i].atom);
+    if (!var) return false;
+    for (size_t k = 0; k < i; ++k) {
+      if (digit_var(form.terms[k].atom) == var) return false;
+    }
+  }
+  return true;
 }
 
 Expr rebuild(const LinearForm& form) {

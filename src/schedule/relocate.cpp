@@ -119,23 +119,23 @@ const StmtNode* child_holding(const State& state, BlockId scope, BlockId block) 
 }
 
 void insert_before(State& state, const StmtNode* anchor, Stmt stmt) {
-  state.replace_stmt(anchor, tir::seq({std::move(stmt), Stmt(anchor)}));
+  state.replace_stmt(anchor, tir::seq({std::move(stmt), Stmt(anchor)}), /*keep_facts=*/true);
 }
 void insert_after(State& state, const StmtNode* anchor, Stmt stmt) {
-  state.replace_stmt(anchor, tir::seq({Stmt(anchor), std::move(stmt)}));
+  state.replace_stmt(anchor, tir::seq({Stmt(anchor), std::move(stmt)}), /*keep_facts=*/true);
 }
 
 void allocate(State& state, BlockId scope, const Buffer& buffer) {
   BlockNode copy = *state.find_block(scope);
   copy.alloc_buffers.push_back(buffer);
-  state.replace_block(scope, tir::make_stmt(std::move(copy)));
+  state.replace_block(scope, tir::make_stmt(std::move(copy)), /*keep_facts=*/true);
 }
 void deallocate(State& state, const BufferNode* buffer) {
   const BlockId scope = state.allocating_block(buffer);
   if (!scope) return;
   BlockNode copy = *state.find_block(scope);
   std::erase_if(copy.alloc_buffers, [&](const Buffer& b) { return b.get() == buffer; });
-  state.replace_block(scope, tir::make_stmt(std::move(copy)));
+  state.replace_block(scope, tir::make_stmt(std::move(copy)), /*keep_facts=*/true);
 }
 
 BlockNode with_detected_regions(BlockNode block) {

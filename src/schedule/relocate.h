@@ -32,7 +32,7 @@ void bury_private_loops(State& state, BlockId block);
 const StmtNode* child_holding(const State& state, LoopId loop, BlockId block);
 const StmtNode* child_holding(const State& state, BlockId scope, BlockId block);
 
-/// Puts a statement beside another one.
+/// Puts a statement beside another one. Facts stay: the caller forgets those of the blocks in it.
 void insert_before(State& state, const StmtNode* anchor, Stmt stmt);
 void insert_after(State& state, const StmtNode* anchor, Stmt stmt);
 

@@ -150,6 +150,8 @@ class State {
   void replace_stmt(const StmtNode* old, Stmt replacement, bool keep_facts = false);
   /// The root block's statement.
   void replace_root(Stmt root, bool keep_facts = false);
+  /// Facts of the block, covering of its consumers, pipeline of its scope: it is new, or stands elsewhere.
+  void forget(BlockId id);
   /// Parameters or attributes changed too (layout of a parameter).
   void replace_func(tir::PrimFunc func);
   /// Remembers what became of a removed loop or block. Call before it is replaced, for its name.

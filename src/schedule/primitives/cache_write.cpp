@@ -69,9 +69,10 @@ Expected<BlockId> cache_write(State& state, BlockId id, int write_index, tir::Sc
                      buffer.shape(), scope);
   const BlockId copy_id = next.fresh_block_id();
   Stmt copy = copy_nest(next, copy_id, next.unique_block_name(block->name), cache, buffer, region);
-  next.replace_block(id, with_buffer(next.stmt(id), buffer, cache));
+  next.replace_block(id, with_buffer(next.stmt(id), buffer, cache), /*keep_facts=*/true);
   insert_after(next, child_holding(next, scope_block, id), std::move(copy));
   allocate(next, scope_block, cache);
+  next.forget(copy_id);
   if (Status s = recheck_loop_kinds(next); !s) return s.error();
   state = std::move(next);
   return copy_id;

@@ -82,9 +82,10 @@ Status compute_at(State& state, BlockId id, LoopId loop_id, bool keep_unit_loops
   State next = state;
   Stmt nest = make_nest(next, *block, parts, keep_unit_loops, analyzer);
   bury_private_loops(next, id);
-  next.replace_block(id, Stmt());
+  next.replace_block(id, Stmt(), /*keep_facts=*/true);
   const StmtNode* place = child_holding(next, loop_id, consumers[0]);
   insert_before(next, place, std::move(nest));
+  next.forget(id);
   if (Status s = recheck_loop_kinds(next); !s) return s;
   state = std::move(next);
   return {};

@@ -130,7 +130,8 @@ Expected<BlockId> decompose_reduction(State& state, BlockId id, LoopId loop_id) 
   }
   BlockNode update = *block;
   update.init = nullptr;
-  next.replace_block(id, tir::make_stmt(std::move(update)));
+  // The same instances read what the init wrote directly before: facts of the block stay as they are.
+  next.replace_block(id, tir::make_stmt(std::move(update)), /*keep_facts=*/true);
   insert_before(next, next.find_loop(loop_id), std::move(nest));
   if (Status s = recheck_loop_kinds(next); !s) return s.error();
   state = std::move(next);

@@ -57,10 +57,12 @@ Expected<LoopId> fuse(State& state, const std::vector<LoopId>& loops) {
   const tir::Var fused(name + "fused");
   analyzer.bind(fused, tir::Range{Expr(0), extent});
   tir::VarMap map;
+  size_t first = 0;  // the outermost loop that is not trivial: its digit needs no modulo
+  while (first + 1 < nodes.size() && tir::is_const_int(nodes[first]->extent, 1)) ++first;
   Expr below = 1;  // product of the extents inside
   for (size_t i = nodes.size(); i-- > 0;) {
     Expr digit = tir::is_const_int(below, 1) ? Expr(fused) : tir::floordiv(fused, below);
-    if (i > 0) digit = tir::floormod(digit, nodes[i]->extent);
+    if (i > first) digit = tir::floormod(digit, nodes[i]->extent);
     if (tir::is_const_int(nodes[i]->extent, 1)) digit = 0;
     digit = canonical(digit, analyzer);
     map[nodes[i]->var.get()] = tir::is_const_int(nodes[i]->min, 0) ? digit : nodes[i]->min + digit;

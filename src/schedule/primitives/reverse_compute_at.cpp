@@ -138,8 +138,9 @@ Status reverse_compute_at(State& state, BlockId id, LoopId loop_id, bool keep_un
   State next = state;
   Stmt nest = make_nest(next, *block, parts, keep_unit_loops, analyzer);
   bury_private_loops(next, id);
-  next.replace_block(id, Stmt());
+  next.replace_block(id, Stmt(), /*keep_facts=*/true);
   insert_after(next, child_holding(next, loop_id, below.back()), std::move(nest));
+  next.forget(id);
   // The parts together must be the whole block, each instance once and after what it reads: edges that no producer's
   // part reaches, or parts that reach beyond it, would be lost or come too early.
   if (!next.affine_binding(id) || !next.region_cover(id))
