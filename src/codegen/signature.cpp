@@ -16,6 +16,8 @@ namespace {
 
 using tir::as;
 
+constexpr int kMaxAlignment = 4096;
+
 /// Names of the buffers that a body reads and writes.
 class UseCollector : public tir::Visitor {
  public:
@@ -50,6 +52,14 @@ void check_function_name(const std::string& name) {
 
 }  // namespace
 
+void check_alignment(const tir::Buffer& buffer) {
+  int alignment = buffer->alignment;
+  if (alignment == 0 || (alignment > 0 && alignment <= kMaxAlignment && (alignment & (alignment - 1)) == 0)) return;
+  throw Error(
+      "G0813", "build",
+      fmt::format("the alignment {} of {} is no power of two up to {}", alignment, buffer.name(), kMaxAlignment));
+}
+
 Signature make_signature(const tir::PrimFunc& func) {
   Signature out;
   out.name = func.name();
@@ -83,6 +93,7 @@ Signature make_signature(const tir::PrimFunc& func) {
     arg.is_tensor = true;
     arg.dtype = buffer.dtype();
     arg.alignment = buffer->alignment;
+    check_alignment(buffer);
     arg.is_output = uses.written.count(arg.name) > 0;
     arg.is_input = uses.read.count(arg.name) > 0 || !arg.is_output;
     arg.shape_exprs = buffer->layout.defined() ? buffer->layout->output_shape : buffer.shape();

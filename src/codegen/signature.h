@@ -50,4 +50,7 @@ struct Signature {
 /// parameters of one name.
 Signature make_signature(const tir::PrimFunc& func);
 
+/// Error G0813 unless the buffer's alignment is 0 or a power of two up to a page.
+void check_alignment(const tir::Buffer& buffer);
+
 }  // namespace tilewright::codegen

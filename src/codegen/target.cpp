@@ -52,10 +52,11 @@ int edit_distance(std::string_view a, std::string_view b) {
 
 std::vector<std::string> nearest(std::string_view word, std::vector<std::string> words, size_t count = 8) {
   if (words.size() <= 2 * count) return words;
-  std::stable_sort(words.begin(), words.end(), [&](const std::string& a, const std::string& b) {
-    return edit_distance(word, a) < edit_distance(word, b);
-  });
-  words.resize(count);
+  std::vector<std::pair<int, std::string>> ranked;
+  for (std::string& candidate : words) ranked.emplace_back(edit_distance(word, candidate), std::move(candidate));
+  std::sort(ranked.begin(), ranked.end());
+  words.clear();
+  for (size_t i = 0; i < count; ++i) words.push_back(std::move(ranked[i].second));
   return words;
 }
 

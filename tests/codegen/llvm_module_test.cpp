@@ -253,6 +253,11 @@ TEST(LlvmModuleTest, RefusesWhatIsNotLowered) {
   EXPECT_EQ(code_of(function("_f", {a}, store(a, {0}, one))), "G0810");
   EXPECT_EQ(code_of(function("a b", {a}, store(a, {0}, one))), "G0810");
   EXPECT_EQ(code_of(function("f", {a, flat("A", kF32, 16)}, store(a, {0}, one))), "G0812");
+  for (const char* name : {"llvm.trap", "__tilewright_fail", "f_compute", "1x"}) {
+    EXPECT_EQ(code_of(function("f", {a}, store(a, {0}, call_extern(kF32, name, {one})))), "G0834") << name;
+  }
+  Buffer odd("A", kF32, {Expr(16)}, Scope::kGlobal, nullptr, 24);
+  EXPECT_EQ(code_of(function("f", {odd}, store(odd, {0}, one))), "G0813");
   Buffer unknown("U", kF32, {free * 2});
   EXPECT_EQ(code_of(function("f", {unknown}, store(unknown, {0}, one))), "G0811");
 }

@@ -42,6 +42,25 @@ TEST(LlvmStmtTest, MaskedTails) {
   }
 }
 
+TEST(LlvmStmtTest, AnyNumberOfLanes) {
+  constexpr int64_t n = 320;
+  for (const Target& target : runnable_targets()) {
+    for (DataType t : {kI8, kF16, kF32, kI64, kBool}) {
+      std::vector<Stmt> stores;
+      Buffer a = flat("A", t, n), b = flat("B", t, n), c = flat("C", t, n);
+      for (int lanes : {2, 3, 5, 7, 12, 24, 64}) {
+        Expr at = ramp(lanes, 1, lanes), strided = ramp(lanes + 1, 3, lanes);
+        Expr mask = at < broadcast(Expr(lanes + lanes / 2), lanes);
+        stores.push_back(store(b, {at}, load(a, {at}, mask)));
+        stores.push_back(store(c, {strided}, load(a, {strided})));
+        stores.push_back(store(c, {at}, load(a, {at}), mask));
+      }
+      expect_same(function("lanes", {a, b, c}, seq(stores)),
+                  {interesting(t, n, 1), HostArray::zeros(t, {n}), HostArray::zeros(t, {n})}, target);
+    }
+  }
+}
+
 TEST(LlvmStmtTest, GatherAndScatter) {
   Buffer a = flat("A", kF32, 256), index = flat("I", kI64, 64), out = flat("Out", kF32, 256);
   Var i("i");

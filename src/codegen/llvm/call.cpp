@@ -2,7 +2,10 @@
 #include <fmt/format.h>
 #include <llvm/IR/Intrinsics.h>
 
+#include <cctype>
+
 #include "codegen/llvm/emitter.h"
+#include "tilewright/runtime/abi.h"
 
 namespace tilewright::codegen {
 
@@ -79,9 +82,25 @@ llvm::Value* FunctionEmitter::emit_call(const tir::CallNode* e) {
   }
 }
 
+namespace {
+
+/// Names that C code may have and that this module does not use itself.
+bool is_external_name(const std::string& name, const std::string& kernel) {
+  bool good = !name.empty() && name.size() <= 200 && !std::isdigit(static_cast<unsigned char>(name[0]));
+  for (char c : name) good = good && (std::isalnum(static_cast<unsigned char>(c)) || c == '_');
+  return good && !name.starts_with(TW_INTERNAL_PREFIX) && !name.starts_with(TW_FUNCTION_PREFIX) &&
+         !name.starts_with(kernel + "_");
+}
+
+}  // namespace
+
 /// A C function takes scalars, so a vector call becomes one call a lane.
 llvm::Value* FunctionEmitter::emit_extern(const tir::CallNode* e) {
   DataType t = e->dtype;
+  if (!is_external_name(e->name, m_.kernel_name)) {
+    throw Error("G0834", "codegen",
+                fmt::format("\"{}\" cannot be called: it is no name of a C function outside", e->name));
+  }
   llvm::SmallVector<llvm::Value*, 8> args;
   llvm::SmallVector<llvm::Type*, 8> types;
   auto c_type = [&](DataType type) -> llvm::Type* {

@@ -242,6 +242,7 @@ void FunctionEmitter::emit_alloc(const tir::AllocNode* s) {
     return;
   }
   if (buffer.rank() != 1) throw Error("G0831", "codegen", "buffer " + buffer.name() + " is not flat");
+  check_alignment(buffer);
   int64_t element = buffer.dtype().bytes(), count = 0, bytes = 0;
   bool constant = tir::is_const_int(buffer.shape()[0], &count);
   if (constant && (count < 0 || __builtin_mul_overflow(count, element, &bytes))) {
