@@ -11,6 +11,10 @@
 
 namespace tilewright::cli {
 
+/// What a time is the best of: so many repeats of at least so many milliseconds.
+inline constexpr int kRepeats = 7;
+inline constexpr double kMinRepeatMs = 40;
+
 /// One tensor parameter.
 struct ArgumentSpec {
   std::string name;

@@ -11,8 +11,6 @@
 namespace tilewright::cli {
 namespace {
 
-constexpr int kRepeats = 7;
-constexpr double kMinRepeatMs = 40;
 /// A call of plain C that takes longer than this is timed fewer times.
 constexpr double kSlowSeconds = 0.5;
 

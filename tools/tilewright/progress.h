@@ -18,7 +18,7 @@ class ProgressLine {
 
  private:
   bool terminal_;
-  bool open_ = false;  // a redrawn line waits for its end
+  bool open_ = false;   // a redrawn line waits for its end
   int64_t shown_ = -1;  // trials in the latest line; -1: none yet
   std::chrono::steady_clock::time_point last_;
 };

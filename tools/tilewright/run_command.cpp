@@ -14,9 +14,6 @@
 namespace tilewright::cli {
 namespace {
 
-constexpr int kRepeats = 7;
-constexpr double kMinRepeatMs = 40;
-
 struct RunArgs {
   std::string path, function, check;
   uint64_t seed = 0;
