@@ -8,6 +8,8 @@
 #include "c_test_util.h"
 #include "tilewright/codegen/build.h"
 #include "tilewright/lower/lower.h"
+#include "tilewright/schedule/stage_schedule.h"
+#include "tilewright/te/te.h"
 #include "tilewright/te/workload.h"
 
 namespace tilewright::codegen {
@@ -72,6 +74,39 @@ INSTANTIATE_TEST_SUITE_P(All, CWorkload,
                                            "dil:1,8,8,2,3,3,1,2,2", "dep:1,6,6,4,3,1,1", "t2d:1,4,4,3,2,4,2,1",
                                            "cap:1,4,4,2,2,3,1,1", "nrm:2,5,6", "sfm:4,9", "sfm:4,9@f16",
                                            "cbr:1,5,5,3,4,3,1,1", "tbs:1,5,2,4"));
+
+/// Rows in parallel, tiles of 4 x 16 in registers, vectors over columns that need not divide them.
+PrimFunc scheduled_matmul(int64_t m, int64_t n, int64_t k) {
+  te::Tensor a = te::placeholder({m, k}, f32, "A"), b = te::placeholder({k, n}, f32, "B");
+  te::IterVar r = te::reduce_axis(0, k, "k");
+  te::Tensor c = te::compute({m, n}, [&](Expr i, Expr j) { return te::sum(a(i, r) * b(r, j), r); }, "C");
+  StageSchedule s({a, b}, {c}, "matmul");
+  auto [xo, yo, xi, yi] = s[c].tile(c.axis(0), c.axis(1), 4, 16);
+  s[c].reorder({xo, yo, r, xi, yi});
+  s[c].vectorize(yi);
+  s[c].unroll(xi);
+  s[c].parallel(xo);
+  return s.func();
+}
+
+TEST(CModule, ScheduledProgramsEqualInterpreter) {
+  for (const int64_t n : {32, 37}) {
+    const PrimFunc f = scheduled_matmul(10, n, 9);
+    const std::vector<HostArray> arrays = arrays_for(f);
+    for (const bool masked : {true, false}) {
+      lower::LowerOptions options;
+      options.has_masked_memory = masked;
+      const PrimFunc lowered = lower::lower(f, options);
+      for (const char* compiler : {"gcc", "clang"}) {
+        expect_same(lowered, arrays, {}, strict(compiler));
+        COptions hook;
+        hook.parallel = COptions::Parallel::kHook;
+        hook.gnu_vectors = false;
+        expect_same(lowered, arrays, hook, strict(compiler, {"-O3", "-march=native"}));
+      }
+    }
+  }
+}
 
 TEST(CModule, CalledThroughTheRuntime) {
   const te::Workload w = te::parse_workload("gmm:1,16,16,16").value();

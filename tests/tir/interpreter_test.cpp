@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cmath>
 #include <limits>
 
@@ -239,23 +238,6 @@ TEST(Interpreter, LibraryFunctions) {
   auto r = evaluate_all(kF32, 6, [](Var v) { return call(Intrinsic::kRound, {cast(kF32, v) - 2.5f}); });
   const double expected[] = {-2, -2, -0.0, 0, 2, 2};
   for (int i = 0; i < 6; ++i) EXPECT_EQ(r.get(i), expected[i]);
-}
-
-TEST(Interpreter, DISABLED_Speed) {
-  const PrimFunc f = make_matmul(215, 215, 215);
-  HostArray a = random_array(kF32, {215, 215}, 1), b = random_array(kF32, {215, 215}, 2),
-            c = HostArray::zeros(kF32, {215, 215});
-  for (bool reference : {false, true}) {
-    const auto start = std::chrono::steady_clock::now();
-    ASSERT_EQ(error_of(interpret(f, {&a, &b, &c}, {.float64_reference = reference})), "");
-    const double s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    printf("%.1f M instances/s\n", 215.0 * 215 * 215 / s / 1e6);
-  }
-  const PrimFunc small = make_matmul(1, 1, 1);
-  HostArray a1 = random_array(kF32, {1, 1}, 1), b1 = a1, c1 = a1;
-  const auto start = std::chrono::steady_clock::now();
-  for (int i = 0; i < 1000; ++i) ASSERT_TRUE(interpret(small, {&a1, &b1, &c1}).ok());
-  printf("%.2f us a call\n", std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() * 1e3);
 }
 
 }  // namespace
