@@ -18,7 +18,7 @@ struct LoopNumbers {
 struct AccessNumbers {
   const tir::BufferNode* buffer = nullptr;
   bool write = false;
-  bool local = false;        // of scope local: in registers when the tile is small enough
+  bool local = false;  // of scope local: in registers when the tile is small enough
   double element_bytes = 4;
   double buffer_elements = 1;
   std::vector<double> stride;  // elements moved in memory by one step of each loop

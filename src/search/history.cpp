@@ -7,19 +7,19 @@
 
 namespace tilewright::search {
 
-std::shared_ptr<const Candidate> first_candidate(SearchContext& context) {
-  auto roofline = make_cost_model("roofline", 0).value();
-  CostModel* own = context.model;
+std::shared_ptr<const Candidate> first_candidate(const PrimFunc& func, const Target& target,
+                                                 const std::vector<Sketch>& sketches, int threads) {
+  SearchContext context(func, target, sketches, /*seed=*/0, threads);
+  const auto roofline = make_cost_model("roofline", 0).value();
   context.model = roofline.get();
-  const auto found = make_proposer("evolutionary")->propose(context, 2, -1);
-  context.model = own;
+  context.eps_greedy = 0;
+  const auto found = make_proposer("evolutionary")->propose(context, 1, 0);
   return found.empty() ? nullptr : found[0];
 }
 
 Expected<Schedule> first_schedule(const PrimFunc& func, const Target& target) {
   try {
-    SearchContext context(func, target, generate_sketches(func, target, default_rules(target)), 0, 1);
-    const auto first = first_candidate(context);
+    const auto first = first_candidate(func, target, generate_sketches(func, target, default_rules(target)), 1);
     Schedule schedule(func);
     if (first) {
       if (Status s = Trace::from_json(first->trace).value().apply(schedule); !s) return s.error();

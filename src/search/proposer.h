@@ -68,8 +68,10 @@ class Proposer {
   virtual std::vector<std::shared_ptr<const Candidate>> propose(SearchContext& context, int count, int64_t round) = 0;
 };
 
-/// The choice without any measurement: the best of a sample by the roofline model. Null when nothing is legal.
-std::shared_ptr<const Candidate> first_candidate(SearchContext& context);
+/// The choice without any measurement: the best of a sample by the roofline model; the same whatever the search's seed.
+/// Null when nothing is legal.
+std::shared_ptr<const Candidate> first_candidate(const PrimFunc& func, const Target& target,
+                                                 const std::vector<Sketch>& sketches, int threads);
 
 /// "evolutionary", "annealing", "genetic", "grid", "random"; null for other names.
 std::unique_ptr<Proposer> make_proposer(const std::string& name);

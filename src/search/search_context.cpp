@@ -12,8 +12,8 @@ namespace {
 /// A memo of replays; dropped as a whole when it has grown past this.
 constexpr size_t kCacheLimit = 1 << 16;
 
-/// Candidates that would spill most of their accumulators or fill the instruction cache many times over: building them costs
-/// more than any of the others, and they never win.
+/// Candidates that would spill most of their accumulators or fill the instruction cache many times over: building them
+/// costs more than any of the others, and they never win.
 bool hopeless(const ProgramSummary& summary, const Target& target) {
   return std::any_of(summary.stages.begin(), summary.stages.end(), [&](const StageSummary& s) {
     return s.tile_registers > 1.5 * target.vector_registers || s.code_statements > 2048;

@@ -121,7 +121,7 @@ class Tuner {
     context_->model = model_.get();
     result_.space_size = context_->space_size();
     // The prior's choice, made before any measurement is looked at.
-    first_ = first_candidate(*context_);
+    first_ = first_candidate(workload_.func, target_, context_->sketches(), threads);
     std::vector<Point> points;
     std::vector<double> seconds;
     for (const Record& r : known_) {

@@ -11,6 +11,7 @@
 #include "tilewright/schedule/schedule.h"
 #include "tilewright/search/measure.h"
 #include "tilewright/tir/parser.h"
+#include "tilewright/tir/visit.h"
 
 namespace tilewright::search {
 namespace {
@@ -36,6 +37,31 @@ Answer build_trace(const Task& task, const std::string& trace_json) {
   return {TrialStatus::kOk, emit(s.func(), task.target, EmitKind::kSharedLibrary, options)};
 }
 
+/// The reference with its outermost loops in parallel: no sum changes its order, and it is ready sooner.
+tir::PrimFunc parallel_reference(const tir::PrimFunc& func) {
+  schedule::Schedule s(reference_program(func));
+  std::vector<std::string> names;
+  tir::pre_order(s.func()->body, [&](const tir::Stmt& stmt) {
+    const auto* block = tir::as<tir::BlockNode>(stmt);
+    if (block && stmt.get() != s.func()->body.get()) names.push_back(block->name);
+    return true;
+  });
+  for (const std::string& name : names) {
+    try {
+      // The first loop that has something to share out.
+      for (const schedule::Loop loop : s.get_loops(s.get_block(name))) {
+        int64_t extent;
+        if (!tir::is_const_int(s.get(loop).extent, &extent) || extent < 2) continue;
+        s.parallel(loop);
+        break;
+      }
+    } catch (const Error&) {
+      // A block whose loop carries a reduction, or that has no unique name, stays serial.
+    }
+  }
+  return s.func();
+}
+
 }  // namespace
 
 int serve_builder(int socket) {
@@ -57,7 +83,7 @@ int serve_builder(int socket) {
       } else if (task && command == BuilderCommand::kBuild) {
         answer = build_trace(*task, reader.get_string());
       } else if (task && command == BuilderCommand::kBuildReference) {
-        answer = {TrialStatus::kOk, emit(reference_program(task->func), task->target, EmitKind::kSharedLibrary)};
+        answer = {TrialStatus::kOk, emit(parallel_reference(task->func), task->target, EmitKind::kSharedLibrary)};
       }
     } catch (const Error& e) {
       answer = {TrialStatus::kBuildError, e.diagnostic().summary()};
