@@ -55,15 +55,15 @@ Expr rebuild(const LinearForm& form) {
 
 class Rewriter {
  public:
-  Rewriter(const VarMap& map, const Expr& guard, LazyAnalyzer& analyzer)
-      : map_(map), guard_(guard), analyzer_(analyzer) {}
+  Rewriter(const VarMap& map, const VarMap& guard_map, const Expr& guard, LazyAnalyzer& analyzer)
+      : map_(map), guard_map_(guard_map), guard_(guard), analyzer_(analyzer) {}
 
   Stmt rewrite(const Stmt& s) {
     if (!s.defined()) return s;
     switch (s.kind()) {
       case StmtKind::kFor: {
         const auto* n = as<ForNode>(s);
-        Expr min = replace(n->min), extent = replace(n->extent);
+        Expr min = replace(n->min, map_), extent = replace(n->extent, map_);
         analyzer_.bind(n->var, tir::Range{min, extent});
         Stmt body = rewrite(n->body);
         if (min.same_as(n->min) && extent.same_as(n->extent) && body.same_as(n->body)) return s;
@@ -79,10 +79,10 @@ class Rewriter {
         bindings.reserve(n->bindings.size());
         bool changed = guard_.defined();
         for (const Expr& b : n->bindings) {
-          bindings.push_back(replace(b));
+          bindings.push_back(replace(b, map_));
           changed |= !bindings.back().same_as(b);
         }
-        Expr predicate = n->predicate.defined() ? replace(n->predicate) : n->predicate;
+        Expr predicate = n->predicate.defined() ? replace(n->predicate, guard_map_) : n->predicate;
         changed |= !predicate.same_as(n->predicate);
         if (!changed) return s;
         BlockNode copy = *n;
@@ -118,12 +118,13 @@ class Rewriter {
   }
 
  private:
-  Expr replace(const Expr& e) {
-    Expr now = substitute(e, map_);
+  Expr replace(const Expr& e, const VarMap& map) {
+    Expr now = substitute(e, map);
     return now.same_as(e) ? e : canonical(now, analyzer_);
   }
 
   const VarMap& map_;
+  const VarMap& guard_map_;
   const Expr& guard_;
   LazyAnalyzer& analyzer_;
 };
@@ -160,8 +161,9 @@ Expr conjunction(const Expr& a, const Expr& b) {
   return a && b;
 }
 
-Stmt rewrite_nest(const Stmt& s, const VarMap& map, const Expr& guard, LazyAnalyzer& analyzer) {
-  return Rewriter(map, guard, analyzer).rewrite(s);
+Stmt rewrite_nest(const Stmt& s, const VarMap& map, const VarMap& guard_map, const Expr& guard,
+                  LazyAnalyzer& analyzer) {
+  return Rewriter(map, guard_map, guard, analyzer).rewrite(s);
 }
 
 }  // namespace tilewright::schedule

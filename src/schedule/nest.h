@@ -30,9 +30,10 @@ class LazyAnalyzer {
   std::optional<arith::Analyzer> analyzer_;
 };
 
-/// Substitutes loop variables in ranges of loops, bindings and predicates below `s`, blocks' bodies left out. Bindings
-/// are brought into canonical form. `guard` (may be null) is added to the predicate of every block.
-Stmt rewrite_nest(const Stmt& s, const tir::VarMap& map, const tir::Expr& guard, LazyAnalyzer& analyzer);
+/// Substitutes loop variables by `map` in ranges of loops and bindings, by `guard_map` in predicates below `s`, blocks'
+/// bodies left out. All is brought into canonical form. `guard` (may be null) is added to the predicate of every block.
+Stmt rewrite_nest(const Stmt& s, const tir::VarMap& map, const tir::VarMap& guard_map, const tir::Expr& guard,
+                  LazyAnalyzer& analyzer);
 
 /// Sums in order of their terms; div and mod simplified by the analyzer.
 tir::Expr canonical(const tir::Expr& e, LazyAnalyzer& analyzer);

@@ -287,6 +287,7 @@ void Compiler::compile_for(const ForNode* loop) {
   for (Memory* m : own) enter(m);
   // A value memorised outside stays valid, for nothing it depends on changes in here.
   compile(loop->body);
+  vars_.erase(loop->var.get());  // an invalid program may use it outside
   Frame inner = std::move(frames_.back());
   frames_.pop_back();
   auto& out = code();
@@ -334,6 +335,7 @@ void Compiler::compile_block(const BlockNode* block) {
     emit({.op = Op::kTick});
     patch_jump(leave);
   }
+  for (const IterVar& iter : block->iters) vars_.erase(iter.var.get());
   block_ = outer;
 }
 

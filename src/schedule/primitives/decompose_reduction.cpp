@@ -71,7 +71,10 @@ Expected<BlockId> decompose_reduction(State& state, BlockId id, LoopId loop_id) 
   std::vector<Var> vars;
   for (auto l = position; l != loops.end(); ++l) {
     const ForNode* f = state.find_loop(*l);
-    if (!binds(*block, *f, IterKind::kSpatial)) continue;
+    // A loop may stand in the guard alone, where simplification found that it changes no iterator.
+    const bool guards = block->predicate.defined() && !binds(*block, *f, IterKind::kReduce) &&
+                        tir::uses_var(block->predicate, f->var.get());
+    if (!binds(*block, *f, IterKind::kSpatial) && !guards) continue;
     copied.push_back(f);
     vars.emplace_back(f->var.name() + "_init");
     map[f->var.get()] = vars.back();

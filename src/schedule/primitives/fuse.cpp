@@ -69,7 +69,7 @@ Expected<LoopId> fuse(State& state, const std::vector<LoopId>& loops) {
     below = below * nodes[i]->extent;
   }
   const LoopId id = next.fresh_loop_id();
-  Stmt body = rewrite_nest(nodes.back()->body, map, nullptr, analyzer);
+  Stmt body = rewrite_nest(nodes.back()->body, map, map, nullptr, analyzer);
   for (const LoopId l : loops) next.bury(l, {id});
   next.replace_loop(loops[0], tir::make_for(fused, Expr(0), extent, std::move(body), tir::ForKind::kSerial, id),
                     /*keep_facts=*/true);

@@ -76,9 +76,8 @@ Expected<BlockId> rfactor(State& state, LoopId loop_id, int factor_axis) {
       const LoopUse u = use_of(*block, state.find_loop(l)->var.get());
       if (u.reduce > 0 && !u.spatial) legal.push_back(state.find_loop(l)->var.name());
     }
-    return Refusal(
-               state, codes::kLoopNotReduce,
-               fmt::format("loop `{}` does not bind reduce iterators of block `{}` alone", loop_name, block->name))
+    return Refusal(state, codes::kLoopNotReduce,
+                   fmt::format("loop `{}` does not bind reduce iterators of block `{}` alone", loop_name, block->name))
         .at(loop_id)
         .legal("loops", legal);
   }
@@ -225,7 +224,9 @@ Expected<BlockId> rfactor(State& state, LoopId loop_id, int factor_axis) {
   std::vector<std::pair<Var, const ForNode*>> nest;
   for (size_t i = top; i < loops.size(); ++i) {
     const ForNode* f = state.find_loop(loops[i]);
-    if (!use_of(*block, f->var.get()).spatial) continue;
+    if (!use_of(*block, f->var.get()).spatial &&
+        !(spatial_predicate.defined() && tir::uses_var(spatial_predicate, f->var.get())))
+      continue;
     Var v(f->var.name());
     last_loops[f->var.get()] = v;
     nest.emplace_back(v, f);

@@ -132,19 +132,24 @@ Expected<std::vector<LoopId>> split(State& state, LoopId id, const std::vector<s
   LazyAnalyzer analyzer(state, &loop);
   std::vector<tir::Var> vars;
   std::vector<LoopId> ids;
-  Expr flat;
+  Expr flat, decided;
   for (size_t i = 0; i < extents.size(); ++i) {
     vars.emplace_back(extents.size() == 1 ? name : fmt::format("{}_{}", name, i));
     ids.push_back(next.fresh_loop_id());
     analyzer.bind(vars[i], tir::Range{Expr(0), extents[i]});
     flat = i == 0 ? Expr(vars[0]) : flat * extents[i] + Expr(vars[i]);
+    // A loop of one iteration decides nothing: guards do without it.
+    const Expr digit = tir::is_const_int(extents[i], 1) ? Expr(0) : Expr(vars[i]);
+    decided = i == 0 ? digit : decided * extents[i] + digit;
   }
   flat = canonical(flat, analyzer);
-  const Expr value = tir::is_const_int(loop.min, 0) ? flat : loop.min + flat;
-  const tir::VarMap map{{loop.var.get(), value}};
-  const Expr guard = exact ? Expr() : flat < loop.extent;
+  decided = canonical(decided, analyzer);
+  const bool shifted = !tir::is_const_int(loop.min, 0);
+  const tir::VarMap map{{loop.var.get(), shifted ? loop.min + flat : flat}};
+  const tir::VarMap guard_map{{loop.var.get(), shifted ? loop.min + decided : decided}};
+  const Expr guard = exact ? Expr() : decided < loop.extent;
   const bool wrap = !exact && needs_if(state, id);
-  Stmt body = rewrite_nest(loop.body, map, wrap ? Expr() : guard, analyzer);
+  Stmt body = rewrite_nest(loop.body, map, guard_map, wrap ? Expr() : guard, analyzer);
   if (wrap) body = tir::make_if(guard, std::move(body));
   for (size_t i = extents.size(); i-- > 0;)
     body = tir::make_for(vars[i], Expr(0), extents[i], std::move(body), tir::ForKind::kSerial, ids[i]);
