@@ -35,20 +35,20 @@ INSTANTIATE_TEST_SUITE_P(Named, EveryWorkload,
                                          "tbs:1,24,3,20"),
                          [](const auto& info) { return info.param.substr(0, info.param.find(':')); });
 
-/// Every element type, for a product and a convolution, with both back ends.
+/// Every element type: a product and a convolution through LLVM, the product through C too.
 class EveryType : public testing::TestWithParam<std::string> {};
 
 TEST_P(EveryType, FirstScheduleIsRight) {
   Folder folder;
-  for (const std::string shape : {"gmm:1,20,36,24", "c2d:1,9,9,8,12,3,1,1"}) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"gmm:1,20,36,24", "llvm"}, {"c2d:1,9,9,8,12,3,1,1", "llvm"}, {"gmm:1,8,16,8", "c"}};
+  for (const auto& [shape, target] : cases) {
     const std::string workload = shape + "@" + GetParam();
-    for (const std::string target : {"llvm", "c"}) {
-      const Outcome built = tilewright({"compile", workload, "--target", target, "-o", folder.path("x.so")});
-      ASSERT_EQ(built.exit_code, 0) << workload << " " << target << ": " << built.err;
-      const Outcome run = tilewright({"run", folder.path("x.so"), "--check", workload, "--json"});
-      EXPECT_EQ(run.exit_code, 0) << workload << " " << target << ": " << run.err;
-      EXPECT_EQ(run.last_json()["checked"], true);
-    }
+    const Outcome built = tilewright({"compile", workload, "--target", target, "-o", folder.path("x.so")});
+    ASSERT_EQ(built.exit_code, 0) << workload << " " << target << ": " << built.err;
+    const Outcome run = tilewright({"run", folder.path("x.so"), "--check", workload, "--json"});
+    EXPECT_EQ(run.exit_code, 0) << workload << " " << target << ": " << run.err;
+    EXPECT_EQ(run.last_json()["checked"], true);
   }
 }
 
