@@ -24,6 +24,44 @@ bool becomes_copies(ForKind kind) {
   return kind == ForKind::kUnrolled || kind == ForKind::kVectorized;
 }
 
+Stmt with_range(const ForNode& n, Expr min, Expr extent, Stmt body) {
+  ForNode copy = n;
+  copy.min = std::move(min);
+  copy.extent = std::move(extent);
+  copy.body = std::move(body);
+  return make_stmt(std::move(copy));
+}
+
+/// Guards that are the whole body become bounds.
+Stmt tighten(const ForNode& n, arith::Analyzer& analyzer) {
+  const auto* guard = as<IfNode>(n.body);
+  if (!guard || guard->else_body.defined()) return Stmt(&n);
+  std::vector<Expr> conditions, rest;
+  split_conjunction(guard->condition, &conditions);
+  Expr begin = n.min, end = n.min + n.extent;
+  for (const Expr& c : conditions) {
+    const Expr form = nonnegative_form(c);
+    LinearIn linear;
+    if (!form.defined() || !linear_in(form, n.var.get(), &linear) || linear.coeff == 0) {
+      rest.push_back(c);
+      continue;
+    }
+    Expr b = begin, e = end;
+    if (linear.coeff > 0)
+      b = analyzer.simplify(max(b, ceildiv(make_int(kI64, 0) - linear.rest, make_int(kI64, linear.coeff))));
+    else
+      e = analyzer.simplify(min(e, floordiv(linear.rest, make_int(kI64, -linear.coeff)) + make_int(kI64, 1)));
+    if (becomes_copies(n.loop_kind) && !(is_const_int(b) && is_const_int(analyzer.simplify(e - b)))) {
+      rest.push_back(c);
+      continue;
+    }
+    begin = b;
+    end = e;
+  }
+  if (rest.size() == conditions.size()) return Stmt(&n);
+  return with_range(n, begin, analyzer.simplify(end - begin), guarded(conjunction(rest), guard->then_body));
+}
+
 /// Finds the values of a loop variable for which guards inside the loop hold whatever the loops between do.
 class GuardCollector : public Visitor {
  public:
@@ -41,13 +79,19 @@ class GuardCollector : public Visitor {
   }
   void visit(const Stmt& s) override {
     if (const auto* n = as<ForNode>(s)) {
+      // A guard may become the loop's bound later, and padding is then read within that bound only. Guards themselves
+      // are judged for the loop as it stands, because those found to hold are dropped.
+      const Stmt tight = tighten(*n, analyzer_);
+      const Range range{as<ForNode>(tight)->min, as<ForNode>(tight)->extent};
+      const bool fixed = !uses_var(range.min, loop_.var.get()) && !uses_var(range.extent, loop_.var.get());
       const LoopScope scope(analyzer_, n->var, Range{n->min, n->extent});
       inner_[n->var.get()] = IntSet::from_range({n->min, n->extent});
+      guarded_inner_[n->var.get()] = fixed ? IntSet::from_range(range) : inner_[n->var.get()];
       kinds_[n->var.get()] = n->loop_kind;
       visit(n->body);
       return;
     }
-    if (const auto* n = as<LetStmtNode>(s)) inner_[n->var.get()] = IntSet{};
+    if (const auto* n = as<LetStmtNode>(s)) inner_[n->var.get()] = guarded_inner_[n->var.get()] = IntSet{};
     if (const auto* n = as<IfNode>(s)) {
       std::vector<Expr> conditions;
       split_conjunction(n->condition, &conditions);
@@ -67,8 +111,10 @@ class GuardCollector : public Visitor {
     const Expr form = nonnegative_form(condition);
     LinearIn linear;
     if (!form.defined() || !linear_in(form, loop_.var.get(), &linear) || linear.coeff == 0) return;
-    const IntSet rest = analyzer_.eval_set(linear.rest, inner_);
-    if (!rest.min.defined() || uses_any_var(rest.min, [&](const VarNode* v) { return inner_.count(v) != 0; })) return;
+    const IntSet rest = analyzer_.eval_set(linear.rest, guard ? inner_ : guarded_inner_);
+    if (!rest.min.defined() ||
+        uses_any_var(rest.min, [&](const VarNode* v) { return v == loop_.var.get() || inner_.count(v) != 0; }))
+      return;
     const Expr bound = linear.coeff > 0
                            ? analyzer_.simplify(ceildiv(make_int(kI64, 0) - rest.min, make_int(kI64, linear.coeff)))
                            : analyzer_.simplify(floordiv(rest.min, make_int(kI64, -linear.coeff)) + make_int(kI64, 1));
@@ -87,7 +133,7 @@ class GuardCollector : public Visitor {
 
   const ForNode& loop_;
   arith::Analyzer analyzer_;
-  arith::IntSetMap inner_;
+  arith::IntSetMap inner_, guarded_inner_;
   std::unordered_map<const VarNode*, ForKind> kinds_;
 };
 
@@ -175,49 +221,11 @@ class Peeler : public ScopedMutator {
     return is_true(simple) ? 1 : is_false(simple) ? -1 : 0;
   }
 
-  Stmt with_range(const ForNode& n, Expr min, Expr extent, Stmt body) {
-    ForNode copy = n;
-    copy.min = std::move(min);
-    copy.extent = std::move(extent);
-    copy.body = std::move(body);
-    return make_stmt(std::move(copy));
-  }
-
-  /// Guards that are the whole body become bounds.
-  Stmt tighten(const ForNode& n) {
-    const auto* guard = as<IfNode>(n.body);
-    if (!guard || guard->else_body.defined()) return Stmt(&n);
-    std::vector<Expr> conditions, rest;
-    split_conjunction(guard->condition, &conditions);
-    Expr begin = n.min, end = n.min + n.extent;
-    for (const Expr& c : conditions) {
-      const Expr form = nonnegative_form(c);
-      LinearIn linear;
-      if (!form.defined() || !linear_in(form, n.var.get(), &linear) || linear.coeff == 0) {
-        rest.push_back(c);
-        continue;
-      }
-      Expr b = begin, e = end;
-      if (linear.coeff > 0)
-        b = analyzer_.simplify(max(b, ceildiv(make_int(kI64, 0) - linear.rest, make_int(kI64, linear.coeff))));
-      else
-        e = analyzer_.simplify(min(e, floordiv(linear.rest, make_int(kI64, -linear.coeff)) + make_int(kI64, 1)));
-      if (becomes_copies(n.loop_kind) && !(is_const_int(b) && is_const_int(analyzer_.simplify(e - b)))) {
-        rest.push_back(c);
-        continue;
-      }
-      begin = b;
-      end = e;
-    }
-    if (rest.size() == conditions.size()) return Stmt(&n);
-    return with_range(n, begin, analyzer_.simplify(end - begin), guarded(conjunction(rest), guard->then_body));
-  }
-
   Stmt loop(const ForNode& original, bool may_split) {
     ForNode first = original;
     first.min = analyzer_.simplify(mutate(original.min));
     first.extent = analyzer_.simplify(mutate(original.extent));
-    const Stmt tight = tighten(*as<ForNode>(make_stmt(std::move(first))));
+    const Stmt tight = tighten(*as<ForNode>(make_stmt(std::move(first))), analyzer_);
     const ForNode& n = *as<ForNode>(tight);
     int64_t extent = 0;
     if (is_const_int(n.extent, &extent)) {
