@@ -16,4 +16,8 @@ function(tilewright_use_llvm target)
   target_link_libraries(${target} PRIVATE
     ${LLVM_LIBRARY_DIR}/liblldELF.a ${LLVM_LIBRARY_DIR}/liblldCommon.a ${LLVM_LIBRARY_DIR}/libLLVM-19.so
     ZLIB::ZLIB ${TILEWRIGHT_ZSTD})
+  if(TILEWRIGHT_SANITIZE)
+    # LLVM's placement operators, seen through the calls that sanitizers add, look mismatched to gcc.
+    target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wno-mismatched-new-delete>)
+  endif()
 endfunction()
