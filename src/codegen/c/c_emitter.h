@@ -117,6 +117,11 @@ class CFunction {
   std::optional<VectorText> vector_cast(const tir::CastNode* n);
   std::optional<VectorText> vector_load(const tir::LoadNode* n);
   std::optional<VectorText> vector_call(const tir::CallNode* n);
+  // Names of helpers over whole vectors.
+  std::string splat_helper(tir::DataType t);
+  std::string select_helper(tir::DataType t);
+  std::string extremum_helper(tir::ExprKind kind, tir::DataType t);
+  std::string shift_helper(tir::Intrinsic op, tir::DataType t);
   std::string mask_as(const VectorText& mask, int lanes, int bytes);
   static bool can_be_eager(const tir::Expr& e);
 

@@ -47,6 +47,49 @@ std::string CFunction::mask_as(const VectorText& mask, int lanes, int bytes) {
   return fmt::format("__builtin_convertvector({}, {})", mask.text, m_.helpers.vector_type(int_of(bytes, lanes)));
 }
 
+std::string CFunction::splat_helper(DataType t) {
+  const std::string type = m_.helpers.vector_type(t), name = "tw_splat_" + c_suffix(t);
+  std::string list;
+  for (int l = 0; l < t.lanes; ++l) list += l ? ", x" : "x";
+  m_.helpers.define(name, fmt::format("TW_INLINE {0} {1}({2} x) {{\n  return ({0}){{{3}}};\n}}\n", type, name,
+                                      c_type(t.element()), list));
+  return name;
+}
+
+std::string CFunction::select_helper(DataType t) {
+  const std::string type = m_.helpers.vector_type(t), mask = m_.helpers.vector_type(int_of(t.element_bytes(), t.lanes));
+  const std::string name = "tw_select_" + c_suffix(t);
+  m_.helpers.define(
+      name,
+      fmt::format("TW_INLINE {0} {1}({2} m, {0} a, {0} b) {{\n  return ({0})((m & ({2})a) | (~m & ({2})b));\n}}\n",
+                  type, name, mask));
+  return name;
+}
+
+std::string CFunction::extremum_helper(ExprKind kind, DataType t) {
+  const std::string type = m_.helpers.vector_type(t), select = select_helper(t);
+  const std::string name = fmt::format("tw_{}_{}", kind == ExprKind::kMin ? "min" : "max", c_suffix(t));
+  const char* symbol = kind == ExprKind::kMin ? "<" : ">";
+  // The other operand where one is a NaN.
+  const std::string condition = fmt::format("(a {} b){}", symbol, t.is_floating() ? " | (b != b)" : "");
+  m_.helpers.define(name, fmt::format("TW_INLINE {0} {1}({0} a, {0} b) {{\n  return {2}({3}, a, b);\n}}\n", type, name,
+                                      select, condition));
+  return name;
+}
+
+std::string CFunction::shift_helper(Intrinsic op, DataType t) {
+  DataType u = t;
+  u.code = tir::TypeCode::kUint;
+  const std::string type = m_.helpers.vector_type(t), splat = splat_helper(t);
+  const bool left = op == Intrinsic::kShiftLeft;
+  const std::string name = fmt::format("tw_{}_{}", left ? "shl" : "shr", c_suffix(t));
+  const std::string amount = fmt::format("(b & {}({}))", splat, t.bits - 1);
+  const std::string shifted =
+      left ? fmt::format("({0})(({1})a << ({1}){2})", type, m_.helpers.vector_type(u), amount) : "a >> " + amount;
+  m_.helpers.define(name, fmt::format("TW_INLINE {0} {1}({0} a, {0} b) {{\n  return {2};\n}}\n", type, name, shifted));
+  return name;
+}
+
 std::optional<CFunction::VectorText> CFunction::vector(const Expr& e) {
   const DataType t = e.dtype();
   if (!use_gnu(t)) return {};
@@ -69,11 +112,7 @@ std::optional<CFunction::VectorText> CFunction::vector(const Expr& e) {
                         type, name, t.lanes));
         return VectorText{fmt::format("{}({})", name, x.text), kPostfix, 1};
       }
-      const std::string type = m_.helpers.vector_type(t), name = "tw_splat_" + c_suffix(t);
-      std::string list;
-      for (int l = 0; l < t.lanes; ++l) list += l ? ", x" : "x";
-      m_.helpers.define(name, fmt::format("TW_INLINE {0} {1}({2} x) {{\n  return ({0}){{{3}}};\n}}\n", type, name,
-                                          c_type(t.element()), list));
+      const std::string name = splat_helper(t);
       return VectorText{fmt::format("{}({})", name, x.text)};
     }
     case ExprKind::kRamp: {
@@ -102,12 +141,7 @@ std::optional<CFunction::VectorText> CFunction::vector(const Expr& e) {
       auto c = vector(n->condition), a = vector(n->true_value), b = vector(n->false_value);
       if (!c || !a || !b) return {};
       const int bytes = t.element_bytes();
-      const std::string type = m_.helpers.vector_type(t), mask = m_.helpers.vector_type(int_of(bytes, t.lanes));
-      const std::string name = "tw_select_" + c_suffix(t);
-      m_.helpers.define(
-          name,
-          fmt::format("TW_INLINE {0} {1}({2} m, {0} a, {0} b) {{\n  return ({0})((m & ({2})a) | (~m & ({2})b));\n}}\n",
-                      type, name, mask));
+      const std::string name = select_helper(t);
       return VectorText{fmt::format("{}({}, {}, {})", name, mask_as(*c, t.lanes, bytes), a->text, b->text)};
     }
     case ExprKind::kLoad:
@@ -173,10 +207,8 @@ std::optional<CFunction::VectorText> CFunction::vector_binary(const tir::BinaryN
       return helper(name, m_.helpers.scalar(name, t.element()) + "(a[l], b[l])");
     }
     case ExprKind::kMin:
-    case ExprKind::kMax: {
-      const char* name = kind == ExprKind::kMin ? "min" : "max";
-      return helper(name, m_.helpers.scalar(name, t.element()) + "(a[l], b[l])");
-    }
+    case ExprKind::kMax:
+      return VectorText{fmt::format("{}({}, {})", extremum_helper(kind, t), a->text, b->text)};
     case ExprKind::kEq:
       return infix("==", kEquality, t.element_bytes());
     case ExprKind::kNe:
@@ -317,6 +349,9 @@ std::optional<CFunction::VectorText> CFunction::vector_call(const tir::CallNode*
   if (n->op == Intrinsic::kReinterpret)
     return VectorText{fmt::format("({}){}", m_.helpers.vector_type(t), args[0].in(kUnary)), kUnary};
   switch (n->op) {
+    case Intrinsic::kShiftLeft:
+    case Intrinsic::kShiftRight:
+      return VectorText{fmt::format("{}({})", shift_helper(n->op, t), list)};
     case Intrinsic::kBitAnd:
       return VectorText{fmt::format("{} & {}", args[0].in(kUnary), args[1].in(kUnary)), kBitAnd};
     case Intrinsic::kBitOr:
