@@ -7,6 +7,7 @@
 
 #include "schedule/compute_location.h"
 #include "schedule/dependence.h"
+#include "schedule/nest.h"
 #include "schedule/refusal.h"
 #include "schedule/relocate.h"
 
@@ -14,6 +15,24 @@ namespace tilewright::schedule {
 
 using tir::BufferRegion;
 using tir::Range;
+
+namespace {
+
+/// What must hold at the loop for any consumer to run; null when that is nothing.
+tir::Expr guard_at(const State& state, const std::vector<BlockId>& consumers, LoopId loop) {
+  if (consumers.size() != 1) return nullptr;
+  tir::Expr guard;
+  for (const tir::Expr& c : conjuncts(state.find_block(consumers[0])->predicate)) {
+    bool inside = false;
+    for (const LoopId l : state.loops_of(consumers[0])) {
+      inside |= state.is_below(l, loop) && tir::uses_var(c, state.find_loop(l)->var.get());
+    }
+    if (!inside) guard = conjunction(guard, c);
+  }
+  return guard;
+}
+
+}  // namespace
 
 Status compute_at(State& state, BlockId id, LoopId loop_id, bool keep_unit_loops) {
   if (Status s = check_movable(state, id, loop_id); !s) return s;
@@ -79,13 +98,42 @@ Status compute_at(State& state, BlockId id, LoopId loop_id, bool keep_unit_loops
     if (block->iters[i].kind != tir::IterKind::kSpatial) parts[i].reset();
   }
 
-  State next = state;
-  Stmt nest = make_nest(next, *block, parts, keep_unit_loops, analyzer);
-  bury_private_loops(next, id);
-  next.replace_block(id, Stmt(), /*keep_facts=*/true);
-  const StmtNode* place = child_holding(next, loop_id, consumers[0]);
-  insert_before(next, place, std::move(nest));
-  next.forget(id);
+  const auto move = [&](const tir::Expr& guard) {
+    State next = state;
+    Stmt nest = make_nest(next, *block, parts, keep_unit_loops, analyzer);
+    if (guard.defined()) {
+      LazyAnalyzer none(state, nullptr);
+      nest = rewrite_nest(nest, {}, {}, guard, none);
+    }
+    bury_private_loops(next, id);
+    next.replace_block(id, Stmt(), /*keep_facts=*/true);
+    const StmtNode* place = child_holding(next, loop_id, consumers[0]);
+    insert_before(next, place, std::move(nest));
+    next.forget(id);
+    return next;
+  };
+  State next = move(nullptr);
+  // Where consumers are guarded, the part may reach beyond what its own producers have made by then.
+  if (!next.region_cover(id)) next = move(guard_at(state, consumers, loop_id));
+  if (!next.region_cover(id)) {
+    return Refusal(
+               state, codes::kProducerAfter,
+               fmt::format("one iteration of loop `{}` would compute elements of `{}` whose inputs are not there yet",
+                           loop_name, block->writes[0].buffer.name()))
+        .at(loop_id)
+        .at(id)
+        .remedy("choose an outer loop");
+  }
+  for (const BlockId c : consumers) {
+    if (next.region_cover(c)) continue;
+    return Refusal(state, codes::kConsumerElsewhere,
+                   fmt::format(
+                       "what block `{}` reads in one iteration of loop `{}` is no box that `{}` could compute there",
+                       state.find_block(c)->name, loop_name, name))
+        .at(loop_id)
+        .at(c)
+        .remedy("choose an outer loop");
+  }
   if (Status s = recheck_loop_kinds(next); !s) return s;
   state = std::move(next);
   return {};
