@@ -7,6 +7,7 @@
 #include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "tilewright/support/crc32c.h"
 
@@ -89,7 +90,7 @@ std::string to_line(const Record& r) {
   if (r.max_error >= 0) j["max_error"] = std::isfinite(r.max_error) ? json(r.max_error) : json(nullptr);
   j["seed"] = r.seed;
   j["round"] = r.round;
-  j["reference_ms"] = r.reference_ms;
+  j["reference_ms"] = std::isfinite(r.reference_ms) ? r.reference_ms : 0.0;
   j["host"] = r.host;
   j["version"] = r.version;
   j["timestamp"] = r.timestamp;
@@ -148,18 +149,20 @@ Expected<Record> parse_line(const std::string& line) {
 const Record* best_record(const std::vector<Record>& records, const std::string& workload_hash,
                           const std::string& target) {
   // A candidate that was measured again is judged by all its times, so that one lucky repeat does not decide.
+  // One that failed then is not to be trusted.
   std::map<std::string, std::vector<double>> again;
+  std::set<std::string> failed;
   for (const Record& r : records) {
-    if (r.kind == "remeasure" && r.workload_hash == workload_hash && r.target == target) {
-      auto& times = again[r.trace];
-      times.insert(times.end(), r.times.begin(), r.times.end());
-    }
+    if (r.kind != "remeasure" || r.workload_hash != workload_hash || r.target != target) continue;
+    if (r.status != TrialStatus::kOk) failed.insert(r.trace);
+    auto& times = again[r.trace];
+    times.insert(times.end(), r.times.begin(), r.times.end());
   }
   const Record* best = nullptr;
   std::pair<int, double> best_key{2, 0};
   for (const Record& r : records) {
     if (r.kind != "trial" || r.status != TrialStatus::kOk || !r.checked || r.workload_hash != workload_hash ||
-        r.target != target)
+        r.target != target || failed.count(r.trace) != 0)
       continue;
     const auto it = again.find(r.trace);
     double seconds = r.seconds();

@@ -123,7 +123,9 @@ Expected<RecordWriter> RecordWriter::open(const std::string& path) {
     return file_error("M1002", fmt::format("cannot read `{}`: {}", path, std::strerror(errno)));
   const LogContents contents = parse(path, text);
   writer.warnings_ = contents.warnings;
-  if (!text.empty() && contents.records.empty()) {
+  // The first line of a log of ours, torn while it was written, is no foreign file.
+  const bool torn_start = text.rfind("{\"schema\":", 0) == 0 && text.find('\n') == std::string::npos;
+  if (!text.empty() && contents.records.empty() && !torn_start) {
     ::flock(writer.file_, LOCK_UN);
     return file_error("M1004", fmt::format("`{}` is not empty and holds no record of ours", path),
                       "name another file; this one stays as it is");
@@ -160,6 +162,11 @@ Status RecordWriter::append(const std::vector<Record>& records, bool sync) {
     if (!read_all(file_, &text))
       return file_error("M1002", fmt::format("cannot read `{}`: {}", path_, std::strerror(errno)));
     const size_t keep = text.rfind('\n') == std::string::npos ? 0 : text.rfind('\n') + 1;
+    // Only the newline is missing: readers count this record, so it stays.
+    if (parse_line(text.substr(keep))) {
+      lines.insert(0, 1, '\n');
+      return write_lines(lines, info.st_size, sync);
+    }
     const std::string torn = path_ + ".torn";
     const File aside(::open(torn.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
     if (aside.get() < 0 || !write_all(aside.get(), text.substr(keep) + "\n") || ::fsync(aside.get()) != 0)
@@ -169,10 +176,14 @@ Status RecordWriter::append(const std::vector<Record>& records, bool sync) {
       return file_error("M1005", fmt::format("cannot cut the torn last line of `{}`: {}", path_, std::strerror(errno)));
     info.st_size = static_cast<off_t>(keep);
   }
+  return write_lines(lines, info.st_size, sync);
+}
+
+Status RecordWriter::write_lines(const std::string& lines, int64_t size, bool sync) {
   if (!write_all(file_, lines)) {
     const int error = errno;
     // Leave whole lines only.
-    if (::ftruncate(file_, info.st_size) != 0) { /* the next appender moves the torn tail aside */
+    if (::ftruncate(file_, size) != 0) { /* the next appender moves the torn tail aside */
     }
     return file_error("M1006", fmt::format("cannot append to `{}`: {}", path_, std::strerror(error)),
                       "free some space; every record written before is kept");

@@ -90,6 +90,7 @@ class Tuner {
     if (options_.trials < 0) return tune_error("M1305", fmt::format("{} trials, expected 0 or more", options_.trials));
     if (options_.population < 2)
       return tune_error("M1305", fmt::format("population {}, expected 2 or more", options_.population));
+    if (options_.batch < 1) return tune_error("M1305", fmt::format("batch {}, expected 1 or more", options_.batch));
     if (!(options_.eps_greedy >= 0 && options_.eps_greedy <= 1))
       return tune_error("M1305", fmt::format("eps_greedy {}, expected 0 to 1", options_.eps_greedy));
     hash_ = tir::content_hash(workload_.func);
@@ -312,6 +313,9 @@ class Tuner {
     } else {
       const std::vector<MeasureResult> results = measurer_->remeasure(traces, kRemeasureRounds);
       for (size_t i = 0; i < results.size(); ++i) {
+        // Interrupted before its first turn: nothing was learned about it.
+        if (results[i].message == "interrupted" || (results[i].status == TrialStatus::kOk && results[i].times.empty()))
+          continue;
         Record r = make_record("remeasure", traces[i], results[i]);
         r.trial = candidates[i]->trial;
         records.push_back(std::move(r));

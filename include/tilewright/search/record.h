@@ -81,6 +81,9 @@ class RecordWriter {
   const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
+  /// Appends under the lock; on failure the file is cut back to `size`.
+  Status write_lines(const std::string& lines, int64_t size, bool sync);
+
   std::string path_;
   int file_ = -1;
   std::vector<std::string> warnings_;
