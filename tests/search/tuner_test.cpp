@@ -160,7 +160,8 @@ TEST_F(Tune, AReplayWritesTheSameLog) {
   EXPECT_TRUE(log->warnings.empty());
   int64_t trial = 0;
   for (const Record& r : log->records) {
-    if (r.kind == "trial") EXPECT_EQ(r.trial, trial++);
+    if (r.kind != "trial") continue;
+    EXPECT_EQ(r.trial, trial++);
   }
   EXPECT_EQ(trial, 6);
 
@@ -187,7 +188,9 @@ TEST_F(Tune, AReplayWritesTheSameLog) {
   const auto more = tune(w, native(), o);
   ASSERT_TRUE(more) << more.error().message;
   std::vector<std::string> traces;
-  for (const Record& r : read_log(o.log)->records) {
+  const auto longer = read_log(o.log);
+  ASSERT_TRUE(longer);
+  for (const Record& r : longer->records) {
     if (r.kind != "trial") continue;
     EXPECT_EQ(r.trial, static_cast<int64_t>(traces.size()));
     EXPECT_THAT(traces, testing::Not(testing::Contains(r.trace)));
