@@ -5,9 +5,12 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <optional>
 
 #include "support/operands.h"
@@ -26,22 +29,55 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// A row of the table; a goal is an upper limit, or a lower one where more is better.
+constexpr double kRepeatSeconds = 5e-3;
+constexpr uint64_t kCandidates = 256;
+
+struct Unit {
+  const char* name;
+  double per_second;
+};
+constexpr Unit kMilli{"ms", 1e3}, kMicro{"us", 1e6}, kNano{"ns", 1e9};
+
+/// A row of the table.
 struct Result {
   std::string name;
   double value = 0;
-  std::string unit = {};
-  std::optional<double> goal = {};
-  bool more_is_better = false;
+  std::string unit;
+  std::optional<double> goal = {};  // at most
+  std::optional<double> cpu = {};   // the same by the clock of this process
   std::string note = {};
 };
 
-/// Seconds of one call: the best of the repeats, each of enough calls to last 5 ms.
-double seconds_of(const std::function<void()>& call, int repeats) {
-  runtime::TimeOptions options;
-  options.repeat = repeats;
-  options.min_repeat_ms = 5;
-  return runtime::time_call([&] { call(); }, options).min;
+/// Seconds of one call, on the wall and of this process' threads together: the best of the repeats, each of enough
+/// calls to last 5 ms.
+struct Cost {
+  double wall = std::numeric_limits<double>::infinity(), cpu = wall;
+};
+
+double cpu_seconds() {
+  timespec t{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+Cost cost_of(const std::function<void()>& call, int repeats) {
+  Cost best;
+  call();
+  int64_t calls = 1;
+  for (int i = 0; i < repeats; ++i) {
+    const double cpu = cpu_seconds();
+    const Clock::time_point start = Clock::now();
+    for (int64_t n = 0; n < calls; ++n) call();
+    const double wall = std::chrono::duration<double>(Clock::now() - start).count();
+    const auto number = static_cast<double>(calls);
+    best.wall = std::min(best.wall, wall / number);
+    best.cpu = std::min(best.cpu, (cpu_seconds() - cpu) / number);
+    if (wall < kRepeatSeconds) {
+      const double factor = std::clamp(1.2 * kRepeatSeconds / std::max(wall, 1e-8), 1.2, 100.0);
+      calls = static_cast<int64_t>(std::ceil(number * factor));
+    }
+  }
+  return best;
 }
 
 /// A product in register tiles of 8 x 32, parallel over rows, with its result written once a tile.
@@ -74,25 +110,16 @@ class Micro {
     const te::Workload w = te::parse_workload("gmm:1,512,512,512").value();
     const Schedule s = matmul_8x32(w);
     const lower::LowerOptions options = lower_options();
-    add({.name = "lowering of a matmul with an 8 x 32 register tile",
-         .value = 1e3 * seconds_of([&] { lower::lower(s.func(), options); }, repeats_),
-         .unit = "ms"});
-    const double ir = 1e3 * seconds_of([&] { emit(s.func(), target_, EmitKind::kLlvm); }, repeats_);
-    add({.name = "the same to LLVM IR text", .value = ir, .unit = "ms"});
-    std::string object;
-    const double whole = 1e3 * seconds_of([&] { object = emit(s.func(), target_, EmitKind::kObject); }, repeats_);
-    add({.name = "the same to an object: lowering, LLVM", .value = whole, .unit = "ms", .goal = 25});
-    add({.name = "the same to a loaded module: and link, seal, load",
-         .value = 1e3 * seconds_of([&] { build(s.func(), target_); }, repeats_),
-         .unit = "ms"});
+    time("lowering of a matmul with an 8 x 32 register tile", kMilli, [&] { lower::lower(s.func(), options); });
+    time("the same to LLVM IR text", kMilli, [&] { emit(s.func(), target_, EmitKind::kLlvm); });
+    time("the same to an object: lowering, LLVM", kMilli, [&] { emit(s.func(), target_, EmitKind::kObject); }, 25.0);
+    time("the same to a loaded module: link, seal, load too", kMilli, [&] { build(s.func(), target_); });
+    time("the same to C source", kMilli, [&] { emit(s.func(), Target("c"), EmitKind::kC); });
     const std::string library = emit(s.func(), target_, EmitKind::kSharedLibrary, provenance(w, s));
     add({.name = "size of its .so, provenance inside",
          .value = static_cast<double>(library.size()) / 1024,
          .unit = "KiB",
          .goal = 40});
-    add({.name = "C source of it",
-         .value = 1e3 * seconds_of([&] { emit(s.func(), Target("c"), EmitKind::kC); }, repeats_),
-         .unit = "ms"});
   }
 
   void runtime_library() {
@@ -100,15 +127,12 @@ class Micro {
     const Module module = build(w.func, target_);
     const Operands operands(w.func);
     const runtime::Function f = module["vadd"];
-    add({.name = "call of a loaded function of three tensors",
-         .value = 1e9 * seconds_of([&] { operands.call(f); }, repeats_),
-         .unit = "ns",
-         .goal = 200,
-         .note = "arguments checked, one element added"});
-    add({.name = "parallel loop started and ended",
-         .value = 1e6 * seconds_of([] { runtime::parallel_for(1024, [](int64_t, int64_t) {}); }, repeats_),
-         .unit = "us",
-         .note = fmt::format("{} threads", runtime::num_threads())});
+    time(
+        "call of a loaded function of three tensors", kNano, [&] { operands.call(f); }, 200.0,
+        "arguments checked, one element added");
+    time(
+        "parallel loop started and ended", kMicro, [] { runtime::parallel_for(1024, [](int64_t, int64_t) {}); }, {},
+        fmt::format("{} threads", runtime::num_threads()));
     if (const double bytes = stripped_size(TILEWRIGHT_RUNTIME_SO); bytes > 0)
       add({.name = "runtime library, stripped", .value = bytes / 1024, .unit = "KiB", .goal = 200});
   }
@@ -116,94 +140,99 @@ class Micro {
   void schedules() {
     const te::Workload w = te::parse_workload("gmm:1,512,512,512").value();
     const Trace trace = thirty_steps(w);
-    add({.name = fmt::format("replay of a matmul trace of {} instructions", trace.size()),
-         .value = 1e3 * seconds_of(
-                            [&] {
-                              Schedule s(w.func);
-                              trace.apply(s).value();
-                            },
-                            repeats_),
-         .unit = "ms",
-         .goal = 0.3});
+    time(
+        fmt::format("replay of a matmul trace of {} instructions", trace.size()), kMilli,
+        [&] {
+          Schedule s(w.func);
+          trace.apply(s).value();
+        },
+        0.3);
     Schedule scheduled(w.func);
     trace.apply(scheduled).value();
-    add({.name = "copy of that schedule",
-         .value = 1e6 * seconds_of([&] { const Schedule copy = scheduled; }, repeats_),
-         .unit = "us"});
+    time("copy of that schedule", kMicro, [&] { const Schedule copy = scheduled; });
     const std::string json = trace.to_json();
-    add({.name = "reading that trace from its JSON",
-         .value = 1e6 * seconds_of([&] { Trace::from_json(json).value(); }, repeats_),
-         .unit = "us",
-         .note = fmt::format("{} bytes", json.size())});
-    add({.name = "verifying that program",
-         .value =
-             1e6 * seconds_of([&] { verify::verify(scheduled.func(), verify::Stage::kScheduled).value(); }, repeats_),
-         .unit = "us"});
-    const std::string text = tir::to_string(scheduled.func());
-    add({.name = "printing that program",
-         .value = 1e6 * seconds_of([&] { tir::to_string(scheduled.func()); }, repeats_),
-         .unit = "us",
-         .note = fmt::format("{} bytes", text.size())});
+    time(
+        "reading that trace from its JSON", kMicro, [&] { Trace::from_json(json).value(); }, {},
+        fmt::format("{} bytes", json.size()));
+    time("verifying that program", kMicro,
+         [&] { verify::verify(scheduled.func(), verify::Stage::kScheduled).value(); });
+    time(
+        "printing that program", kMicro, [&] { tir::to_string(scheduled.func()); }, {},
+        fmt::format("{} bytes", tir::to_string(scheduled.func()).size()));
   }
 
   void search() {
     const te::Workload w = te::parse_workload("gmm:1,512,512,512").value();
     const auto rules = search::default_rules(target_);
-    std::vector<search::Sketch> sketches;
-    add({.name = "design space of a matmul",
-         .value = 1e3 * seconds_of([&] { sketches = search::generate_sketches(w.func, target_, rules); }, repeats_),
-         .unit = "ms",
-         .note = fmt::format("{} sketches", sketches.size())});
+    const std::vector<search::Sketch> sketches = search::generate_sketches(w.func, target_, rules);
+    time(
+        "design space of a matmul", kMilli, [&] { search::generate_sketches(w.func, target_, rules); }, {},
+        fmt::format("{} sketches", sketches.size()));
 
     // Random points of the space, as the search meets them.
-    std::vector<Schedule> programs;
-    std::vector<search::CandidateFeatures> features;
-    int64_t asked = 0;
-    const Clock::time_point start = Clock::now();
-    for (uint64_t i = 0; programs.size() < 512 && i < 4096; ++i, ++asked) {
+    const auto draw = [&](uint64_t i) -> std::optional<Schedule> {
       CounterRng rng(7, i);
       const auto point = search::sample_point(sketches, static_cast<int>(rng.below(sketches.size())), rng);
       Schedule s(w.func);
-      if (search::point_trace(sketches, point).apply(s)) programs.push_back(std::move(s));
+      if (!search::point_trace(sketches, point).apply(s)) return std::nullopt;
+      return s;
+    };
+    std::vector<Schedule> programs;
+    for (uint64_t i = 0; i < kCandidates; ++i) {
+      if (std::optional<Schedule> s = draw(i)) programs.push_back(std::move(*s));
     }
-    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    add({.name = "random candidates drawn and replayed",
-         .value = static_cast<double>(asked) / seconds,
-         .unit = "a second",
-         .more_is_better = true,
-         .note = fmt::format("{} of {} legal", programs.size(), asked)});
+    uint64_t next = 0;
+    rate(
+        "random candidates drawn and replayed", 1, [&] { draw(next++ % kCandidates); },
+        fmt::format("{} of {} legal", programs.size(), kCandidates));
     if (programs.empty()) return;
-    const double per_row = seconds_of(
-                               [&] {
-                                 features.clear();
-                                 for (const Schedule& s : programs) {
-                                   const auto summary = search::summarize(s.func(), target_);
-                                   features.push_back({search::feature_row(summary, target_), summary.seconds});
-                                 }
-                               },
-                               3) /
-                           static_cast<double>(programs.size());
-    add({.name = "feature rows", .value = 1 / per_row, .unit = "a second", .more_is_better = true});
+
+    std::vector<search::CandidateFeatures> features;
+    rate("feature rows", programs.size(), [&] {
+      features.clear();
+      for (const Schedule& s : programs) {
+        const auto summary = search::summarize(s.func(), target_);
+        features.push_back({search::feature_row(summary, target_), summary.seconds});
+      }
+    });
     // The learned model, with its own prior in the place of measured times.
-    auto model = search::make_cost_model("xgb", 0).value();
     const auto known = static_cast<std::ptrdiff_t>(std::min<size_t>(64, features.size()));
     const std::vector<search::CandidateFeatures> measured(features.begin(), features.begin() + known);
     std::vector<double> times;
     for (const auto& f : measured) times.push_back(f.roofline_seconds);
-    const Clock::time_point begin = Clock::now();
-    model->update(measured, times, *std::min_element(times.begin(), times.end()));
-    model->score(features);
-    add({.name = fmt::format("cost model: training on {} records", known),
-         .value = 1e3 * std::chrono::duration<double>(Clock::now() - begin).count(),
-         .unit = "ms"});
-    add({.name = "cost model: candidates scored",
-         .value = static_cast<double>(features.size()) / seconds_of([&] { model->score(features); }, repeats_),
-         .unit = "a second",
-         .more_is_better = true});
+    const double bound = *std::min_element(times.begin(), times.end());
+    auto model = search::make_cost_model("xgb", 0).value();
+    time(fmt::format("cost model: training on {} records, one round", known), kMilli, [&] {
+      model = search::make_cost_model("xgb", 0).value();
+      model->update(measured, times, bound);
+      model->score(measured);
+    });
+    rate("cost model: candidates scored", features.size(), [&] { model->score(features); });
   }
 
  private:
   void add(Result r) { results_.push_back(std::move(r)); }
+
+  void time(const std::string& name, const Unit& unit, const std::function<void()>& call,
+            std::optional<double> goal = {}, const std::string& note = {}) {
+    const Cost cost = cost_of(call, repeats_);
+    add({.name = name,
+         .value = unit.per_second * cost.wall,
+         .unit = unit.name,
+         .goal = goal,
+         .cpu = unit.per_second * cost.cpu,
+         .note = note});
+  }
+
+  /// Things a second, `count` of them in a call.
+  void rate(const std::string& name, size_t count, const std::function<void()>& call, const std::string& note = {}) {
+    const Cost cost = cost_of(call, repeats_);
+    add({.name = name,
+         .value = static_cast<double>(count) / cost.wall,
+         .unit = "a second",
+         .cpu = static_cast<double>(count) / cost.cpu,
+         .note = note});
+  }
 
   lower::LowerOptions lower_options() const {
     lower::LowerOptions options;
@@ -273,15 +302,14 @@ class Micro {
 };
 
 void show(const std::vector<Result>& results, Report* report) {
-  Table table({"what", "value", "unit", "goal", "met", "note"});
+  Table table({"what", "value", "unit", "by CPU time", "goal", "met", "note"});
   for (const Result& r : results) {
-    const bool met = r.goal && (r.more_is_better ? r.value >= *r.goal : r.value <= *r.goal);
-    table.add({r.name, short_number(r.value), r.unit, r.goal ? short_number(*r.goal) : "",
-               !r.goal ? ""
-               : met   ? "yes"
-                       : "no",
-               r.note});
+    const bool met = r.goal && r.value <= *r.goal;
+    const std::string verdict = !r.goal ? "" : met ? "yes" : "no";
+    table.add({r.name, short_number(r.value), r.unit, r.cpu ? short_number(*r.cpu) : "",
+               r.goal ? short_number(*r.goal) : "", verdict, r.note});
     Json row = {{"kind", "micro"}, {"what", r.name}, {"value", r.value}, {"unit", r.unit}};
+    if (r.cpu) row["by_cpu_time"] = *r.cpu;
     if (r.goal) row["goal"] = *r.goal, row["met"] = met;
     if (!r.note.empty()) row["note"] = r.note;
     report->add(std::move(row));
