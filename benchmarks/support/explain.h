@@ -8,8 +8,9 @@
 
 namespace tilewright::bench {
 
-/// What got worse from `before` to `after` in the numbers that bound a kernel's speed (lanes, strided accesses, traffic
-/// between caches, registers, code size, use of the cores), worst first; says so when none did.
+/// What got worse from `before` to `after` in the numbers that bound a kernel's speed, worst first; says so when none
+/// did. Instructions and memory accesses are counted in the lowered programs, traffic between caches, registers, code
+/// size and the use of the cores come from the search's analysis of the loops.
 std::string explain_slower(const tir::PrimFunc& before, const tir::PrimFunc& after, const Target& target);
 
 }  // namespace tilewright::bench

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
@@ -36,6 +37,12 @@ std::string output_of(const std::string& command) {
   return out;
 }
 
+/// Processes that wanted to run during the last minute: other work distorts every number.
+double load_average() {
+  double load = 0;
+  return ::getloadavg(&load, 1) == 1 ? load : -1;
+}
+
 std::string commit() {
   const std::string git = "git -C '" TILEWRIGHT_SOURCE_DIR "' ";
   const std::string id = output_of(git + "rev-parse --short=12 HEAD 2>/dev/null");
@@ -57,12 +64,10 @@ Json environment(int argc, char** argv) {
   std::string command = std::filesystem::path(argv[0]).filename().string();
   for (int i = 1; i < argc; ++i) command += std::string(" ") + argv[i];
   const std::time_t now = std::time(nullptr);
-  return {{"kind", "environment"},
-          {"cpu", cpu_name()},
-          {"cores", std::thread::hardware_concurrency()},
-          {"commit", commit()},
-          {"date", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now))},
-          {"command", command}};
+  return {
+      {"kind", "environment"},  {"cpu", cpu_name()},  {"cores", std::thread::hardware_concurrency()},
+      {"load", load_average()}, {"commit", commit()}, {"date", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(now))},
+      {"command", command}};
 }
 
 std::string Table::str() const {
@@ -88,8 +93,9 @@ std::string Table::str() const {
 
 Report::Report(std::string name, std::string folder, Json environment)
     : name_(std::move(name)), folder_(std::move(folder)), environment_(std::move(environment)) {
-  text(fmt::format("# {}\n\n{}, {} cores; commit {}; {}\n\n    {}\n", name_, environment_["cpu"].get<std::string>(),
-                   environment_["cores"].get<unsigned>(), environment_["commit"].get<std::string>(),
+  text(fmt::format("# {}\n\n{}, {} cores, load before {:.1f}; commit {}; {}\n\n    {}\n", name_,
+                   environment_["cpu"].get<std::string>(), environment_["cores"].get<unsigned>(),
+                   environment_["load"].get<double>(), environment_["commit"].get<std::string>(),
                    environment_["date"].get<std::string>(), environment_["command"].get<std::string>()));
 }
 

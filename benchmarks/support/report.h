@@ -10,7 +10,7 @@ namespace tilewright::bench {
 
 using Json = nlohmann::ordered_json;
 
-/// Where, when and how: {"kind":"environment","cpu":...,"cores":...,"commit":...,"date":...,"command":...}. The commit
+/// Where, when and how: {"kind":"environment","cpu":...,"cores":...,"load":...,"commit":...,"date":...,"command":...}. The commit
 /// ends in "+" when the source tree differs from it.
 Json environment(int argc, char** argv);
 
