@@ -8,6 +8,71 @@ namespace {
 using namespace testing;
 using std::nullopt;
 
+/// Symbolic sizes, tuples, padding by conditions, several results, indices that run backwards.
+void more_programs(std::vector<PrimFunc>* out) {
+  const Var n("n"), m("m");
+  out->push_back(matmul(n, m, 6));
+  out->push_back(elementwise(n, m));
+  {
+    te::Tensor a = te::placeholder({n, m}, f32, "A");
+    te::IterVar k = te::reduce_axis(0, m, "k");
+    te::Tensor b = te::compute({n, m}, [&](Expr i, Expr j) { return a(i, j) * 2.0f; }, "B");
+    te::Tensor c = te::compute({n}, [&](Expr i) { return te::sum(b(i, k), {k}); }, "C");
+    te::Tensor d = te::compute({n, m}, [&](Expr i, Expr j) { return a(i, j) - c(i); }, "D");
+    out->push_back(te::create_prim_func({a, d}, "sym"));
+  }
+  {
+    te::Tensor a = te::placeholder({7, 9}, f32, "A");
+    te::IterVar k = te::reduce_axis(0, 9, "k");
+    auto argmax = te::make_reducer(
+        "argmax",
+        [](std::vector<Expr> a, std::vector<Expr> b) {
+          Expr first = a[1] > b[1] || (a[1] == b[1] && a[0] <= b[0]);
+          return std::vector<Expr>{te::select(first, a[0], b[0]), te::select(first, a[1], b[1])};
+        },
+        std::vector<Expr>{te::make_int(i32, 100), te::min_value(f32)});
+    auto best = te::compute({7}, [&](Expr i) { return argmax({te::cast(i32, k), a(i, k)}, {k}); }, "best");
+    te::Tensor d = te::compute({7}, [&](Expr i) { return best[1](i) + te::cast(f32, best[0](i)); }, "D");
+    out->push_back(te::create_prim_func({a, d}, "argmax"));
+  }
+  {
+    te::Tensor a = te::placeholder({8, 6}, i32, "A");
+    auto two = te::compute(
+        {8, 6},
+        [&](Expr i, Expr j) {
+          return std::vector<Expr>{a(i, j) + te::make_int(i32, 1), a(i, j) * te::make_int(i32, 3)};
+        },
+        "two");
+    te::Tensor d = te::compute({6, 8}, [&](Expr i, Expr j) { return two[0](j, i) - two[1](j, i); }, "D");
+    out->push_back(te::create_prim_func({a, d}, "two"));
+  }
+  {
+    te::Tensor a = te::placeholder({9, 9}, f32, "A");
+    te::Tensor p = te::compute(
+        {11, 11},
+        [&](Expr i, Expr j) {
+          return te::select(i >= Expr(1) && i < Expr(10) && j >= Expr(1) && j < Expr(10), a(i - 1, j - 1), Expr(0.0f));
+        },
+        "P");
+    te::IterVar r = te::reduce_axis(0, 3, "r"), q = te::reduce_axis(0, 3, "q");
+    te::Tensor b = te::compute({9, 9}, [&](Expr i, Expr j) { return te::max(p(i + r, j + q), {r, q}); }, "B");
+    te::Tensor c = te::compute({4, 4}, [&](Expr i, Expr j) { return b(i * 2, j * 2) + b(i * 2 + 1, j * 2 + 1); }, "C");
+    te::Tensor d = te::compute({16}, [&](Expr i) { return c(te::floordiv(i, 4), te::floormod(i, 4)); }, "D");
+    out->push_back(te::create_prim_func({a, d}, "pool"));
+  }
+  {
+    te::Tensor a = te::placeholder({5, 4}, f32, "A"), b = te::placeholder({6, 4}, f32, "B");
+    te::Tensor c = te::compute(
+        {11, 4},
+        [&](Expr i, Expr j) {
+          return te::select(i < Expr(5), a(te::min(i, Expr(4)), j), b(te::max(i - 5, Expr(0)), j));
+        },
+        "C");
+    te::Tensor d = te::compute({4, 11}, [&](Expr i, Expr j) { return c(10 - j, i) * 2.0f; }, "D");
+    out->push_back(te::create_prim_func({a, b, d}, "concat"));
+  }
+}
+
 std::vector<PrimFunc> programs() {
   std::vector<PrimFunc> out;
   for (const char* name :
@@ -30,6 +95,7 @@ std::vector<PrimFunc> programs() {
     te::Tensor d = te::compute({6, 10}, [&](Expr i, Expr j) { return b(i, j) * s(i); }, "D");
     out.push_back(te::create_prim_func({a, d}, "rows"));
   }
+  more_programs(&out);
   return out;
 }
 
@@ -138,7 +204,7 @@ TEST_P(RandomSchedule, ComputesTheSame) {
       }
       ++accepted;
       if (before.same_as(s.func())) continue;
-      check(s, program);
+      check(s, program, {{"n", 5}, {"m", 7}});
       if (HasFailure()) {
         std::cerr << s.trace();
         return;
