@@ -232,6 +232,7 @@ bool Engine::divmod_symbolic(ExprKind kind, const Sum& a, const Sum& b, Sum* out
     factors_of(product, &divisor);
     rest.terms.clear();
     for (const Term& t : a.terms) {
+      if (t.scale == kNegInf) return false;
       Term one = t;
       one.scale = 1;
       const Expr e = emit_term(one);
@@ -240,7 +241,6 @@ bool Engine::divmod_symbolic(ExprKind kind, const Sum& a, const Sum& b, Sum* out
         rest.terms.push_back(t);
         continue;
       }
-      if (b.terms[0].scale == -1 && t.scale == kNegInf) return false;
       if (!add_scaled(&multiple, parse(q), t.scale / b.terms[0].scale)) return false;
     }
   }

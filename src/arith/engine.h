@@ -2,9 +2,9 @@
 // with machine integers as constants; everything that is no such sum is an atom. Atoms are interned, so that two equal
 // ones are one pointer.
 //
-// Index arithmetic (i64) is taken not to overflow: an expression and its simplified form agree wherever no intermediate
-// value of the expression leaves 64 bits and no divisor is zero. Narrower integers are only folded where bounds prove
-// that nothing wraps.
+// Index arithmetic (i64) is taken not to overflow: an expression and its simplified form agree wherever the values of
+// variables are far below 2^63, no intermediate value of the expression leaves 64 bits and no divisor is zero. Narrower
+// integers are only folded where bounds prove that nothing wraps.
 //
 // The terms of one atom are unique: they are first written over the quotients q(l) = atom // l, in which
 // (atom // l) % r = q(l) - r * q(l * r), added there, and split again into mod terms by a fixed rule (`regroup`).
@@ -198,6 +198,10 @@ inline bool is_index(const Expr& e) {
 }
 /// No loads, calls or divisions by what may be zero: evaluating it early does no harm.
 bool is_total(const Expr& e);
+inline constexpr int64_t kLarge = int64_t{1} << 48;
+/// Moving terms across a comparison, or changing all signs, must not overflow where the expression did not. Values of
+/// variables are taken to be far below 2^63; where constants are not, nothing is moved.
+bool movable(const Sum& s);
 /// Divides by the greatest common divisor of the scales, rounding down: keeps s >= 0.
 void tighten_ge0(Sum* s);
 

@@ -166,7 +166,7 @@ void Engine::assume_eq0(const Sum& s) {
   Sum negated;
   if (s.terms.size() == 1) {
     const Term t = s.terms[0];
-    if (t.scale != kNegInf && s.base % t.scale == 0 && t.lower == 1 && t.extent != 0) {
+    if (t.scale != kNegInf && s.base != kNegInf && s.base % t.scale == 0 && t.lower == 1 && t.extent != 0) {
       const int64_t v = -(s.base / t.scale);
       if (v >= 0 && v < t.extent) set_modular(t.atom, {t.extent, v});
     }

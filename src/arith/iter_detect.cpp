@@ -7,7 +7,7 @@ namespace tilewright::arith {
 
 using namespace tir;
 
-IterDetector::IterDetector(const Engine& known, const std::vector<IterDomain>& loops) : engine_(known) {
+IterDetector::IterDetector(const Engine& known, const std::vector<IterDomain>& loops) : known_(known), engine_(known) {
   for (const IterDomain& l : loops) {
     failed_ |=
         l.var.dtype() != kI64 || std::find(loop_vars_.begin(), loop_vars_.end(), l.var.get()) != loop_vars_.end();
@@ -101,6 +101,12 @@ bool IterDetector::at_least(const Quantity& a, const Quantity& b) {
   if (a.is_const() && b.is_const()) return a.c >= b.c;
   Sum d = engine_.parse(a.expr());
   return engine_.add_scaled(&d, engine_.parse(b.expr()), -1) && engine_.prove_ge0(d);
+}
+bool IterDetector::runs(const Quantity& extent) {
+  if (extent.is_const()) return extent.c >= 1;
+  Engine without(known_);
+  without.forget(loop_vars_);
+  return without.prove_gt0(without.parse(extent.e));
 }
 bool IterDetector::extent_of(const Split& s, Quantity* out) {
   if (!s.top) {

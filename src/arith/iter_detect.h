@@ -58,6 +58,8 @@ class IterDetector {
   bool contiguous(SplitList* list, const Quantity& width, bool exact, Quantity* extent);
   /// Every mark that no index uses is known to run.
   bool unused_run();
+  /// The extent is at least 1, without help from the loops themselves: that a loop runs is no reason for it to run.
+  bool runs(const Quantity& extent);
 
   Engine& engine() { return engine_; }
   std::vector<SplitList>& indices() { return indices_; }
@@ -115,6 +117,7 @@ class IterDetector {
   template <typename F>
   bool each_list(F&& f);
 
+  const Engine& known_;
   Engine engine_;
   std::vector<Mark> marks_;
   std::vector<std::pair<const ExprNode*, int>> by_atom_;  // loop variables and fused sums

@@ -111,8 +111,16 @@ bool IterDetector::inline_aliases() {
 
 bool IterDetector::refine_all() {
   if (!inline_aliases()) return false;
+  // Most marks are only used whole.
+  std::vector<bool> cut(marks_.size(), false);
+  each_list([&](std::vector<Split>* terms) {
+    for (const Split& s : *terms) {
+      if (!s.top || !s.lower.is_one()) cut[static_cast<size_t>(s.mark)] = true;
+    }
+    return true;
+  });
   for (size_t m = 0; m < marks_.size(); ++m) {
-    if (!refine(static_cast<int>(m))) return false;
+    if (cut[m] && !refine(static_cast<int>(m))) return false;
   }
   // Digits that take one value only say nothing.
   return each_list([&](std::vector<Split>* terms) {
@@ -414,7 +422,7 @@ bool IterDetector::unused_run() {
     if (!loop && !live_[m]) continue;
     std::vector<Use> uses;
     if (!uses_of(static_cast<int>(m), &uses)) return false;
-    if (uses.empty() && !at_least(marks_[m].extent, Quantity())) return false;
+    if (uses.empty() && !runs(marks_[m].extent)) return false;
   }
   return true;
 }
@@ -438,7 +446,7 @@ bool IterDetector::contiguous(SplitList* list, const Quantity& width, bool exact
     if (!extent_of(s, &steps) || !engine_.add_scaled(&gap, engine_.parse(s.scale.expr()), -1)) return false;
     if (!engine_.prove_ge0(gap)) return false;
     // Without this a loop that does not run would count as one that runs once.
-    if (!at_least(steps, Quantity())) return false;
+    if (!runs(steps)) return false;
     if (!engine_.add_scaled(&reached, engine_.parse((steps.expr() - 1) * s.scale.expr()), 1)) return false;
   }
   return quantity(reached, extent);

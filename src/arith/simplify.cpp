@@ -27,6 +27,11 @@ bool is_arithmetic(ExprKind k) {
 
 }  // namespace
 
+bool movable(const Sum& s) {
+  auto small = [](int64_t c) { return c < kLarge && c > -kLarge; };
+  return small(s.base) && std::all_of(s.terms.begin(), s.terms.end(), [&](const Term& t) { return small(t.scale); });
+}
+
 Expr Engine::rebuild(const Expr& e) {
   return Children(*this).run(e);
 }
@@ -113,6 +118,7 @@ Expr Engine::compare(ExprKind kind, const Sum& a, const Sum& b) {
       d = b;
   }
   if (!add_scaled(&d, kind == ExprKind::kGt || kind == ExprKind::kGe ? b : a, -1)) return nullptr;
+  if (!movable(a) || !movable(b) || !movable(d)) return nullptr;
   if (kind == ExprKind::kEq || kind == ExprKind::kNe) return condition_eq0(std::move(d), kind == ExprKind::kEq);
   if (kind == ExprKind::kLt || kind == ExprKind::kGt) {
     if (!add_ok(d.base, -1, &d.base)) return nullptr;

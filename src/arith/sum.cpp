@@ -211,11 +211,11 @@ bool Engine::parse_into(Sum* out, const Expr& e, int64_t k) {
         if (!b.is_const()) return divmod_symbolic(e.kind(), a, b, &result) && add_scaled(out, result, k);
         d = b.base;
       }
-      if (d == 0 || d == kNegInf) return false;
+      if (d == 0 || d >= kLarge || d <= -kLarge) return false;
       if (d > 0) return (div ? div_const(a, d, &result) : mod_const(a, d, &result)) && add_scaled(out, result, k);
       // floor(a / -d) = floor(-a / d), and the remainder has the divisor's sign.
       Sum negated;
-      if (!add_scaled(&negated, a, -1) || k == kNegInf) return false;
+      if (!movable(a) || !add_scaled(&negated, a, -1) || k == kNegInf) return false;
       return div ? div_const(negated, -d, &result) && add_scaled(out, result, k)
                  : mod_const(negated, -d, &result) && add_scaled(out, result, -k);
     }

@@ -23,48 +23,64 @@ inline int64_t floor_quotient(int64_t a, int64_t b) {
   return (a % b != 0 && (a % b < 0) != (b < 0)) ? q - 1 : q;
 }
 
-/// The value, or nothing where evaluation divides by zero.
-inline std::optional<int64_t> eval(const Expr& e, const Env& env) {
+/// What happens when a sum or product comes near the ends of 64 bits: the claims are about values that do not, while a
+/// rewritten expression may pass through others on its way to the same result, as the loop IR wraps around.
+enum class Overflow { kUndefined, kWrap };
+
+/// The value, or nothing where evaluation divides by zero (or overflows).
+inline std::optional<int64_t> eval_node(const Expr& e, const Env& env, Overflow overflow);
+inline std::optional<int64_t> eval(const Expr& e, const Env& env, Overflow overflow = Overflow::kUndefined) {
+  const auto v = eval_node(e, env, overflow);
+  const bool far = v && (*v >= int64_t{1} << 60 || *v <= -(int64_t{1} << 60));
+  return far && overflow == Overflow::kUndefined && e.kind() != ExprKind::kIntImm ? std::nullopt : v;
+}
+inline std::optional<int64_t> eval_node(const Expr& e, const Env& env, Overflow overflow) {
   switch (e.kind()) {
     case ExprKind::kIntImm:
       return as<IntImmNode>(e)->value;
     case ExprKind::kVar:
       return env.at(static_cast<const VarNode*>(e.get()));
     case ExprKind::kNot: {
-      const auto v = eval(as<NotNode>(e)->value, env);
+      const auto v = eval(as<NotNode>(e)->value, env, overflow);
       if (!v) return v;
       return *v == 0;
     }
     case ExprKind::kSelect: {
       const auto* n = as<SelectNode>(e);
-      const auto c = eval(n->condition, env);
+      const auto c = eval(n->condition, env, overflow);
       if (!c) return c;
-      return eval(*c ? n->true_value : n->false_value, env);
+      return eval(*c ? n->true_value : n->false_value, env, overflow);
     }
     default:
       break;
   }
   const auto* n = as<BinaryNode>(e);
   if (!n) throw std::runtime_error("kind not evaluated");
-  const auto a = eval(n->a, env);
+  const auto a = eval(n->a, env, overflow);
   if (!a) return a;
   if (e.kind() == ExprKind::kAnd && !*a) return 0;
   if (e.kind() == ExprKind::kOr && *a) return 1;
-  const auto b = eval(n->b, env);
+  const auto b = eval(n->b, env, overflow);
   if (!b) return b;
+  int64_t r = 0;
   switch (e.kind()) {
     case ExprKind::kAdd:
-      return *a + *b;
+      if (__builtin_add_overflow(*a, *b, &r) && overflow == Overflow::kUndefined) return std::nullopt;
+      return r;
     case ExprKind::kSub:
-      return *a - *b;
+      if (__builtin_sub_overflow(*a, *b, &r) && overflow == Overflow::kUndefined) return std::nullopt;
+      return r;
     case ExprKind::kMul:
-      return *a * *b;
+      if (__builtin_mul_overflow(*a, *b, &r) && overflow == Overflow::kUndefined) return std::nullopt;
+      return r;
     case ExprKind::kFloorDiv:
-      if (*b == 0) return std::nullopt;
+      if (*b == 0 || (*b == -1 && *a == INT64_MIN)) return std::nullopt;
       return floor_quotient(*a, *b);
     case ExprKind::kFloorMod:
       if (*b == 0) return std::nullopt;
-      return *a - floor_quotient(*a, *b) * *b;
+      if (*b == -1) return 0;
+      r = *a % *b;
+      return r != 0 && (r < 0) != (*b < 0) ? r + *b : r;
     case ExprKind::kMin:
       return std::min(*a, *b);
     case ExprKind::kMax:
@@ -143,7 +159,14 @@ class Generator {
  public:
   Generator(CounterRng rng, std::vector<Var> vars) : rng_(rng), vars_(std::move(vars)) {}
 
+  /// Now and then constants close to the ends of 64 bits.
+  bool large = false;
+
   int64_t constant() {
+    static constexpr int64_t kLarge[] = {INT64_MAX,           INT64_MIN,           INT64_MAX - 1,    INT64_MIN + 1,
+                                         int64_t{1} << 62,    -(int64_t{1} << 62), int64_t{1} << 61, int64_t{1} << 32,
+                                         -(int64_t{1} << 33), INT64_MAX / 3};
+    if (large && rng_.below(3) == 0) return kLarge[rng_.below(10)];
     static constexpr int64_t kUsual[] = {1, 2, 3, 4, 5, 6, 8, 12, 16, 32, -1, -2, -3, 7, 0, 10};
     return kUsual[rng_.below(16)];
   }

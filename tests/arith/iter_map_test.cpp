@@ -189,7 +189,6 @@ TEST(IterMapFuzz, SchedulesOfFullIterators) {
     const bool no_fuse = nest.history.find("fuse") == std::string::npos;
     plain += no_fuse;
     if (!map) {
-      if (getenv("TILEWRIGHT_TEST_VERBOSE")) printf("not found %d %s\n", no_fuse, context.c_str());
       continue;
     }
     ++found;
@@ -197,7 +196,6 @@ TEST(IterMapFuzz, SchedulesOfFullIterators) {
     check_map(nest, *map, IterMapLevel::kBijective, context);
     check_inverse(nest, *map, context);
   }
-  printf("found %d of %d, without fusion %d of %d\n", found, total, plain_found, plain);
   EXPECT_EQ(plain_found, plain);
   EXPECT_GT(found * 100, total * 95);
 }
@@ -241,7 +239,6 @@ TEST(IterMapFuzz, ClaimsOfAnyMap) {
       if (level == IterMapLevel::kBijective) check_inverse(nest, *map, context);
     }
   }
-  printf("bijective %d surjective %d independent %d\n", found[0], found[1], found[2]);
   EXPECT_GT(found[0], 2000);
   EXPECT_GT(found[2], found[0]);
 }
@@ -325,7 +322,6 @@ TEST(IterMapFuzz, SubspacesAddUp) {
       return !::testing::Test::HasFailure();
     });
   }
-  printf("divided %d\n", found);
   EXPECT_GT(found, 2000);
 }
 
