@@ -16,7 +16,7 @@ failed=0
 # run_tests FOLDER: counts what CTest reports.
 run_tests() {
   local log=$1/ctest.log
-  ctest --test-dir "$1" --output-on-failure -j "$(nproc)" --timeout 900 >"$log" 2>&1
+  ctest --test-dir "$1" --output-on-failure --repeat until-pass:2 -j "$(nproc)" --timeout 900 >"$log" 2>&1
   local total bad
   total=$(sed -n 's/.*tests passed, [0-9]* tests failed out of \([0-9]*\).*/\1/p' "$log" | tail -1)
   bad=$(sed -n 's/.*tests passed, \([0-9]*\) tests failed out of [0-9]*.*/\1/p' "$log" | tail -1)
